@@ -1,0 +1,107 @@
+"""What any value reads like as text, and the places of `gps` fields.
+
+Every text that came from data passes the formula guard here; numbers, dates and places of two numbers do not need it.
+BSON values are known by what they can do (`to_decimal`, `as_datetime`), so that no driver is imported.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final, TypeAlias
+
+from cdp_pipelines.domain.contact_export.moments import IsoOf, far_instant, to_instant
+from cdp_pipelines.domain.contact_export.numbers import plain, to_decimal, to_number
+
+Guard: TypeAlias = Callable[[str], str]
+TextOf: TypeAlias = Callable[[Any], str]
+
+_COORDINATE: Final = r"[+-]?[0-9]{1,3}(?:\.[0-9]+)?"
+_PLACE_TEXT: Final = re.compile(rf" *{_COORDINATE} *, *{_COORDINATE} *")
+_PLACE_KEYS: Final = (("lat", "lng"), ("latitude", "longitude"), ("lat", "lon"), ("lat", "long"))
+
+
+def text_writer(guard: Guard, iso: IsoOf) -> TextOf:
+    """A function that writes any value as the text of a cell: null is empty, lists and objects are compact JSON."""
+
+    def text_of(value: Any) -> str:
+        if value is None:
+            return ""
+        if isinstance(value, str):
+            return guard(str(value))
+        if isinstance(value, list | tuple | Mapping):
+            return guard(_json(value, iso))
+        # Base64 may begin with a plus, and anything may stand in what an unknown type prints.
+        return _scalar(value, iso) or guard(_opaque(value))
+
+    return text_of
+
+
+def place_writer(text_of: TextOf) -> TextOf:
+    """Cells of a `gps` field: `lat,lng` from an object, a pair, a GeoJSON point or a text; else the value as text."""
+
+    def cell(value: Any) -> str:
+        if isinstance(value, str):
+            return value if _PLACE_TEXT.fullmatch(value) else text_of(value)
+        pair = _place(value)
+        if pair is None:
+            return text_of(value)
+        numbers = [to_number(part) for part in pair]
+        if None in numbers:
+            return text_of(",".join(part if isinstance(part, str) else text_of(part) for part in pair))
+        return ",".join(plain(number) for number in numbers if number is not None)
+
+    return cell
+
+
+def _place(value: Any) -> tuple[Any, Any] | None:
+    """Latitude and longitude, neither of them null; GeoJSON has them the other way round."""
+    pair: tuple[Any, Any] | None = None
+    if isinstance(value, Mapping):
+        coordinates = value.get("coordinates")
+        if isinstance(coordinates, list | tuple) and len(coordinates) >= 2:
+            pair = (coordinates[1], coordinates[0])
+        for latitude, longitude in _PLACE_KEYS:
+            if pair is None and latitude in value and longitude in value:
+                pair = (value[latitude], value[longitude])
+    elif isinstance(value, list | tuple) and len(value) == 2:
+        pair = (value[0], value[1])
+    return pair if pair is not None and None not in pair else None
+
+
+def _scalar(value: Any, iso: IsoOf) -> str | None:
+    """The text of a value that can never be taken for a formula; None for one of another kind."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(int(value))
+    if isinstance(value, float):
+        return plain(float(value))
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    decimal = to_decimal(value)
+    if decimal is not None:
+        return plain(decimal)
+    instant = to_instant(value)
+    return far_instant(value) if instant is None else iso(instant)
+
+
+def _opaque(value: Any) -> str:
+    return base64.b64encode(value).decode("ascii") if isinstance(value, bytes | bytearray) else str(value)
+
+
+def _json(value: Any, iso: IsoOf) -> str:
+    def other(part: Any) -> Any:
+        if isinstance(part, Mapping):
+            return dict(part)
+        decimal = to_decimal(part)
+        if isinstance(decimal, Decimal):
+            return plain(decimal)
+        return _scalar(part, iso) or _opaque(part)
+
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=other)
+    except (TypeError, ValueError, RecursionError):
+        return str(value)
