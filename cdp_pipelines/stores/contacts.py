@@ -1,0 +1,184 @@
+"""Reading contacts: by ids in the order asked, or by a criterion, always within one company.
+
+Belongs here: turning a checked `Selection` into queries, and streaming documents in bounded batches. Not here: what a
+filter may say (`domain/contact_export/filters.py`) and how values are written (`values.py`).
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bson import ObjectId
+from pymongo.database import Database
+
+from cdp_pipelines.domain.contact_export.filters import Condition, FilterNode, Group
+from cdp_pipelines.domain.contact_export.request import MAX_EXPORT_ROWS, Selection
+from cdp_pipelines.stores.errors import translating
+
+BATCH_ROWS: Final = 500
+Document = dict[str, Any]
+
+_COMPARISONS: Final = {
+    "eq": "$eq",
+    "ne": "$ne",
+    "in": "$in",
+    "nin": "$nin",
+    "gt": "$gt",
+    "gte": "$gte",
+    "lt": "$lt",
+    "lte": "$lte",
+}
+# A negation over a list of custom fields must mean "no entry with this key equals v", not "some entry differs".
+_NEGATED: Final = {"ne": "$eq", "nin": "$in"}
+_SORT_KEY: Final = "__cdp_sort"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Contacts of one round trip in their final order, and the ids of this round trip that were not found."""
+
+    contacts: list[Document]
+    missing: list[str]
+
+
+class ContactReader:
+    """The contacts of one company; no method can reach another's."""
+
+    def __init__(self, database: Database[Document], company_sso_id: str) -> None:
+        self._collection = database["contacts"]
+        self._company_sso_id = company_sso_id
+
+    def batches(self, selection: Selection, fields: Sequence[str]) -> Iterator[Batch]:
+        """Stream what the selection asks, at most 10,000 contacts, `BATCH_ROWS` a batch, only the fields named."""
+        if selection.mode == "contact_ids":
+            return self._by_ids(selection.contact_ids, fields)
+        return self._by_criterion(selection, fields)
+
+    def count(self, selection: Selection) -> int:
+        """How many contacts the selection matches (ids: how many were asked), before the cap of 10,000."""
+        if selection.mode == "contact_ids":
+            return len(selection.contact_ids)
+        with translating("counting contacts"):
+            return self._collection.count_documents(self.query(selection))
+
+    def known_sources(self, sources: Sequence[str]) -> set[str]:
+        """Which of these sources the company's contacts hold."""
+        with translating("reading sources"):
+            found = self._collection.distinct(
+                "source", {"company_sso_id": self._company_sso_id, "source": {"$in": list(sources)}}
+            )
+        return {value for value in found if isinstance(value, str)}
+
+    def query(self, selection: Selection) -> Document:
+        """The criterion as a query; every part of it is made here, none is taken from the request as it came."""
+        parts: list[Document] = [{"company_sso_id": self._company_sso_id}]
+        if selection.filter is not None:
+            parts.append(_node(selection.filter))
+        if selection.period is not None:
+            bounds = {"$gte": selection.period.start, "$lt": selection.period.end}
+            parts.append({"updated_at": {op: at for op, at in bounds.items() if at is not None}})
+        if selection.sources:
+            parts.append({"source": {"$in": list(selection.sources)}})
+        return parts[0] if len(parts) == 1 else {"$and": parts}
+
+    def _by_ids(self, ids: Sequence[str], fields: Sequence[str]) -> Iterator[Batch]:
+        projection = _projection(fields)
+        for start in range(0, len(ids), BATCH_ROWS):
+            asked = ids[start : start + BATCH_ROWS]
+            with translating("reading contacts"):
+                cursor = self._collection.find(
+                    {"company_sso_id": self._company_sso_id, "_id": {"$in": [ObjectId(value) for value in asked]}},
+                    projection,
+                    batch_size=BATCH_ROWS,
+                )
+                found = {str(contact["_id"]): contact for contact in cursor}
+            yield Batch(
+                contacts=[found[value] for value in asked if value in found],
+                missing=[value for value in asked if value not in found],
+            )
+
+    def _by_criterion(self, selection: Selection, fields: Sequence[str]) -> Iterator[Batch]:
+        direction = -1 if selection.descending else 1
+        if selection.order_by_custom:
+            cursor: Any = self._sorted_by_custom_field(selection, fields, direction)
+        else:
+            # `_id` last: equal sort values always come in the same order, so the same data gives the same 10,000.
+            order = {selection.order_by: direction, "_id": 1}
+            cursor = (
+                self._collection.find(
+                    self.query(selection), _projection(fields), batch_size=BATCH_ROWS, allow_disk_use=True
+                )
+                .sort(list(order.items()))
+                .limit(MAX_EXPORT_ROWS)
+            )
+        with cursor:
+            batch: list[Document] = []
+            while True:
+                with translating("reading contacts"):
+                    contact = next(cursor, None)
+                if contact is not None:
+                    batch.append(contact)
+                if batch and (contact is None or len(batch) == BATCH_ROWS):
+                    yield Batch(contacts=batch, missing=[])
+                    batch = []
+                if contact is None:
+                    return
+
+    def _sorted_by_custom_field(self, selection: Selection, fields: Sequence[str], direction: int) -> Any:
+        entry = {
+            "$first": {
+                "$filter": {
+                    "input": {"$cond": [{"$isArray": "$custom_fields"}, "$custom_fields", []]},
+                    "cond": {"$eq": ["$$this.key", {"$literal": selection.order_by}]},
+                }
+            }
+        }
+        stages: list[Document] = [
+            {"$match": self.query(selection)},
+            {"$set": {_SORT_KEY: entry}},
+            {"$sort": {f"{_SORT_KEY}.value": direction, "_id": 1}},
+            {"$limit": MAX_EXPORT_ROWS},
+            {"$project": _projection(fields)},
+        ]
+        with translating("reading contacts"):
+            return self._collection.aggregate(stages, allowDiskUse=True, batchSize=BATCH_ROWS)
+
+
+def _projection(fields: Sequence[str]) -> Document:
+    return {"_id": 1, **dict.fromkeys(fields, 1)}
+
+
+def _node(node: FilterNode) -> Document:
+    if isinstance(node, Group):
+        return {f"${node.junction}": [_node(member) for member in node.members]}
+    return _custom_condition(node) if node.custom else _top_level_condition(node)
+
+
+def _top_level_condition(condition: Condition) -> Document:
+    if condition.op == "exists":
+        # A field that holds null is an empty cell to a user, so it does not "exist".
+        return {condition.field: {"$ne": None} if condition.value else None}
+    return {condition.field: _comparison(condition)}
+
+
+def _custom_condition(condition: Condition) -> Document:
+    entry: Document = {"key": condition.field}
+    if condition.op == "exists":
+        match = {"custom_fields": {"$elemMatch": {**entry, "value": {"$ne": None}}}}
+        return match if condition.value else {"$nor": [match]}
+    if condition.op in _NEGATED:
+        positive = {"custom_fields": {"$elemMatch": {**entry, "value": {_NEGATED[condition.op]: _operand(condition)}}}}
+        return {"$nor": [positive]}
+    return {"custom_fields": {"$elemMatch": {**entry, "value": _comparison(condition)}}}
+
+
+def _comparison(condition: Condition) -> Document:
+    if condition.op in {"contains", "starts_with"}:
+        pattern = re.escape(str(condition.value))
+        return {"$regex": f"^{pattern}" if condition.op == "starts_with" else pattern, "$options": "i"}
+    return {_COMPARISONS[condition.op]: _operand(condition)}
+
+
+def _operand(condition: Condition) -> Any:
+    return list(condition.value) if isinstance(condition.value, tuple) else condition.value

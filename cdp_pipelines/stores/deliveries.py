@@ -1,0 +1,79 @@
+"""`deliveries`: what was sent to people, recorded before it is sent, so that a crash cannot send it twice.
+
+`{_id: "{job_id}:{channel}", job_id, company_sso_id, channel, variant, state, error_code?, tries, at, expires_at}` with
+state `sending` (it may have gone out: never sent again), `sent`, or `not_sent` (the other side surely did not take it:
+may be begun again). One document a job and channel, so a job has one email whatever its variant.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal, TypeAlias
+
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from cdp_pipelines.stores.errors import translating, waiting_out_outages
+
+Channel: TypeAlias = Literal["email", "notification", "history"]
+Document = dict[str, Any]
+
+KEPT_DAYS: Final = 8
+"""A day longer than the job it guards."""
+
+
+class Deliveries:
+    """The deliveries of any job; ids are made of the job's id, which is unique across companies."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._deliveries = database["deliveries"]
+
+    def begin(self, job_id: str, company_sso_id: str, channel: Channel, variant: str, *, now: datetime) -> bool:
+        """Record the intent to send; False when it was sent, or may have been. Only then may the caller not send."""
+        document: Document = {
+            "job_id": job_id,
+            "company_sso_id": company_sso_id,
+            "channel": channel,
+            "variant": variant,
+            "state": "sending",
+            "at": now,
+            "expires_at": now + timedelta(days=KEPT_DAYS),
+        }
+        # Not repeated over an outage: if the answer to the insert is lost, "may have been sent" is the safe reading.
+        with translating("recording a delivery"):
+            try:
+                self._deliveries.insert_one({"_id": f"{job_id}:{channel}", "tries": 1, **document})
+                return True
+            except DuplicateKeyError:
+                again = self._deliveries.find_one_and_update(
+                    {"_id": f"{job_id}:{channel}", "state": "not_sent"}, {"$set": document, "$inc": {"tries": 1}}
+                )
+                return again is not None
+
+    @waiting_out_outages
+    def mark(self, job_id: str, channel: Channel, state: Literal["sent", "not_sent"], *, error_code: str = "") -> None:
+        """Record how the sending ended."""
+        with translating("recording a delivery"):
+            self._deliveries.update_one(
+                {"_id": f"{job_id}:{channel}"}, {"$set": {"state": state, "error_code": error_code}}
+            )
+
+    @waiting_out_outages
+    def find(self, job_id: str, channel: Channel) -> Document | None:
+        """The delivery's record, if there is one."""
+        with translating("reading a delivery"):
+            return self._deliveries.find_one({"_id": f"{job_id}:{channel}"})
+
+    @waiting_out_outages
+    def unsent_failure_emails(self, *, before: datetime, most_tries: int, limit: int) -> list[Document]:
+        """Failure emails that the mail server surely did not take, last tried before this instant."""
+        with translating("looking for unsent emails"):
+            return list(
+                self._deliveries.find(
+                    {
+                        "channel": "email",
+                        "state": "not_sent",
+                        "variant": "failed",
+                        "tries": {"$lt": most_tries},
+                        "at": {"$lte": before},
+                    }
+                ).limit(limit)
+            )

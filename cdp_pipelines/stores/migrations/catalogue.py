@@ -1,0 +1,59 @@
+"""All index migrations, in order. A landed one is never changed; the next number changes what it made.
+
+Partial indexes have a single field here: SecantusDB, the embedded server, answers a query on part of the key of a
+compound partial index with nothing, and every index must be right on both servers.
+"""
+
+from typing import Final
+
+from cdp_pipelines.stores.migrations.spec import Index, Migration, ttl
+
+_COMPANY: Final = ("company_sso_id", 1)
+
+MIGRATIONS: Final = (
+    Migration(
+        1,
+        "contacts_and_fields",
+        [
+            Index("contacts", "idx_company_created_at", [_COMPANY, ("created_at", -1), ("_id", 1)]),
+            Index("contacts", "idx_company_updated_at", [_COMPANY, ("updated_at", -1), ("_id", 1)]),
+            Index("contacts", "idx_company_source", [_COMPANY, ("source", 1)]),
+            Index("layouts", "idx_company_default", [_COMPANY, ("is_default", 1)]),
+            Index("field_properties", "idx_company_layout", [_COMPANY, ("layout_id", 1), ("position", 1)]),
+        ],
+    ),
+    Migration(
+        2,
+        "export_queue",
+        [
+            Index("bulk_upload_jobs", "idx_company_job_type", [_COMPANY, ("job_type", 1), ("created_at", -1)]),
+            Index("bulk_upload_jobs", "idx_job_type_status", [("job_type", 1), ("status", 1), ("created_at", 1)]),
+            Index("bulk_upload_jobs", "idx_job_type_job_id", [("job_type", 1), ("job_id", 1)]),
+            Index(
+                "bulk_upload_jobs",
+                "uniq_job_id",
+                [("job_id", 1)],
+                {"unique": True, "partialFilterExpression": {"job_id": {"$type": "string"}}},
+            ),
+            Index("bulk_upload_jobs", "idx_cleanup_pending", [("cleanup_pending", 1)], {"sparse": True}),
+            # Imports share this collection and are not ours to remove.
+            ttl("bulk_upload_jobs", only={"job_type": "export"}),
+        ],
+    ),
+    Migration(
+        3,
+        "export_records",
+        [
+            ttl("deliveries"),
+            Index("deliveries", "idx_channel_state", [("channel", 1), ("state", 1), ("at", 1)]),
+            ttl("export_audit"),
+            Index("export_audit", "idx_company_at", [_COMPANY, ("at", -1)]),
+            ttl("export_history"),
+            Index("export_history", "idx_company_date", [_COMPANY, ("date", -1)]),
+            ttl("migration_failures"),
+            Index("migration_failures", "idx_job", [("job_id", 1), ("_id", 1)]),
+            ttl("alert_causes"),
+            ttl("rate_limits"),
+        ],
+    ),
+)
