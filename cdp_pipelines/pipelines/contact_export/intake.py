@@ -1,0 +1,81 @@
+"""The one way in: gather the facts, ask the pure `admit`, take the rate slot. For sensor, run and command line."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from cdp_pipelines.domain.admission import Admitted, Rejected
+from cdp_pipelines.domain.contact_export.admission import ExportFacts, admit
+from cdp_pipelines.domain.contact_export.request import ExportRequest
+from cdp_pipelines.domain.events import event_line
+from cdp_pipelines.pipelines.contact_export.services import ExportServices
+
+logger = logging.getLogger(__name__)
+
+
+def judge(
+    services: ExportServices, document: Mapping[str, Any], *, now: datetime
+) -> Admitted[ExportRequest] | Rejected:
+    """Whether a request may run. An admitted one holds one of its company's slots of the rolling hour.
+
+    Asking again about the same job takes no second slot, so every way in may ask.
+    """
+    company = services.companies.find(document.get("company_sso_id"))
+    facts = ExportFacts(
+        company=company,
+        fields=services.companies.filter_fields(company.company_sso_id) if company else {},
+        rate_limit=services.rate_limits.limit,
+        rate_window_seconds=services.rate_limits.window_seconds,
+    )
+    answer = admit(document, facts)
+    if isinstance(answer, Rejected):
+        return answer
+    slot = services.rate_limits.take(answer.request.company_sso_id, answer.request.job_id, now=now)
+    if slot.taken:
+        return answer
+    return admit(document, replace(facts, rate_slot_free=False, retry_after_seconds=slot.retry_after_seconds))
+
+
+def reread(services: ExportServices, document: Mapping[str, Any]) -> ExportRequest:
+    """The parsed form of a request that this run has admitted; its switches and rate are not asked again."""
+    company = services.companies.find(document.get("company_sso_id"))
+    fields = services.companies.filter_fields(company.company_sso_id) if company else {}
+    answer = admit(document, ExportFacts(company=company, fields=fields))
+    if isinstance(answer, Rejected):
+        raise RejectedMeanwhile(answer)
+    return answer.request
+
+
+class RejectedMeanwhile(Exception):
+    """The request was admitted, but what it rests on changed before its run could work on it."""
+
+    def __init__(self, rejected: Rejected) -> None:
+        super().__init__(rejected.code)
+        self.rejected = rejected
+
+
+def reject(services: ExportServices, document: Mapping[str, Any], rejected: Rejected, *, now: datetime) -> bool:
+    """End a queued request as rejected and tell the events of it; False when it had moved on."""
+    if not services.jobs.reject(document["_id"], rejected, now=now):
+        return False
+    job_id, company = _text(document.get("job_id")), _text(document.get("company_sso_id"))
+    logger.info(
+        event_line("cdp_export_customer_rejected", request_id=job_id, company_sso_id=company, code=rejected.code)
+    )
+    if rejected.code == "EXPORT_LIMIT_EXCEEDED":
+        logger.info(
+            event_line(
+                "cdp_export_customer_cap_exceeded",
+                request_id=job_id,
+                company_sso_id=company,
+                attempted_count=rejected.details["attempted_count"],
+            )
+        )
+    return True
+
+
+def _text(value: object) -> str:
+    """An id for a log line: what is not a short text is not put there, because it may be anything."""
+    return value if isinstance(value, str) and len(value) <= 64 and value.isprintable() else "unknown"

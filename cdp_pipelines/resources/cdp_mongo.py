@@ -1,0 +1,75 @@
+"""The CDP's MongoDB: one client a process, every option that matters set here.
+
+Belongs here: connecting. Not here: what is read and written (`cdp_pipelines.stores`).
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field, PrivateAttr
+
+from cdp_pipelines.domain.errors import ConfigurationError
+from cdp_pipelines.resources.environment import required_setting
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+    from pymongo.database import Database
+
+SERVER_SELECTION_MILLISECONDS = 5_000
+SOCKET_MILLISECONDS = 60_000
+
+
+def connect(uri: str) -> "MongoClient[dict[str, Any]]":
+    """A client with bounded waits, UTC-aware dates and majority writes. Nothing is contacted yet.
+
+    Raises:
+        ConfigurationError: `CDP_MONGO_URI` is not a MongoDB URI.
+    """
+    from pymongo import MongoClient
+    from pymongo.errors import ConfigurationError as PymongoConfigurationError
+    from pymongo.errors import InvalidURI
+
+    try:
+        return MongoClient(
+            uri,
+            tz_aware=True,
+            serverSelectionTimeoutMS=SERVER_SELECTION_MILLISECONDS,
+            connectTimeoutMS=SERVER_SELECTION_MILLISECONDS,
+            socketTimeoutMS=SOCKET_MILLISECONDS,
+            maxPoolSize=10,
+            appname="cdp_pipelines",
+            uuidRepresentation="standard",
+        )
+    except (InvalidURI, PymongoConfigurationError, ValueError) as exc:
+        # The URI holds a password, so its text must not get into the message.
+        raise ConfigurationError(
+            "MONGO_URI_INVALID", "CDP_MONGO_URI is not a MongoDB URI such as mongodb://user:password@host:27017/"
+        ) from exc
+
+
+class CdpMongoResource(dg.ConfigurableResource[None]):
+    """The CDP database. Settings: `CDP_MONGO_URI`, `CDP_MONGO_DB`."""
+
+    uri: str = Field(default="", description="MongoDB connection string; empty: CDP_MONGO_URI.")
+    database_name: str = Field(default="", description="The CDP's database; empty: CDP_MONGO_DB.")
+
+    _client: Any = PrivateAttr(default=None)
+
+    def database(self) -> "Database[dict[str, Any]]":
+        """The database, connected once a process and only when first asked for.
+
+        Raises:
+            ConfigurationError: a setting is missing or wrong.
+        """
+        uri = required_setting("CDP_MONGO_URI", self.uri)
+        database_name = required_setting("CDP_MONGO_DB", self.database_name)
+        if self._client is None:
+            self._client = connect(uri)
+        client: MongoClient[dict[str, Any]] = self._client
+        return client[database_name]
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature
+        """Close the connections of this process."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
