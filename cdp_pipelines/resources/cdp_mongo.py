@@ -19,7 +19,7 @@ SERVER_SELECTION_MILLISECONDS = 5_000
 SOCKET_MILLISECONDS = 60_000
 
 
-def connect(uri: str) -> "MongoClient[dict[str, Any]]":
+def connect(uri: str, **options: Any) -> "MongoClient[dict[str, Any]]":
     """A client with bounded waits, UTC-aware dates and majority writes. Nothing is contacted yet.
 
     Raises:
@@ -39,6 +39,7 @@ def connect(uri: str) -> "MongoClient[dict[str, Any]]":
             maxPoolSize=10,
             appname="cdp_pipelines",
             uuidRepresentation="standard",
+            **options,
         )
     except (InvalidURI, PymongoConfigurationError, ValueError) as exc:
         # The URI holds a password, so its text must not get into the message.
@@ -64,9 +65,13 @@ class CdpMongoResource(dg.ConfigurableResource[None]):
         uri = required_setting("CDP_MONGO_URI", self.uri)
         database_name = required_setting("CDP_MONGO_DB", self.database_name)
         if self._client is None:
-            self._client = connect(uri)
+            self._client = connect(uri, **self.client_options())
         client: MongoClient[dict[str, Any]] = self._client
         return client[database_name]
+
+    def client_options(self) -> dict[str, Any]:
+        """Further options of the driver; a subclass may add, for instance, `event_listeners`."""
+        return {}
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature
         """Close the connections of this process."""

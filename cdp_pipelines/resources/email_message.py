@@ -60,12 +60,15 @@ def read_address(text: str, what: str) -> Address:
         message["To"] = text.strip()
         header = message["To"]
         (address,) = header.addresses
-        if header.defects or not address.username or not address.domain:
+        # Letters beyond ASCII are the server's to take or refuse (SMTPUTF8); the class is younger than Python 3.11.0.
+        defects = [d for d in header.defects if type(d).__name__ != "NonASCIILocalPartDefect"]
+        if defects or not address.username or not address.domain:
             raise invalid
         domain = address.domain.encode("idna").decode("ascii")
         plain = Address(address.display_name, username=address.username, domain=domain)
-    except (ValueError, UnicodeError, IndexError, MessageError) as exc:
-        raise invalid from exc
+    except (ValueError, IndexError, MessageError):
+        # Without its cause, whose text repeats the address.
+        raise invalid from None
     if len(plain.addr_spec) > LONGEST_ADDRESS_CHARACTERS:
         raise invalid
     return plain

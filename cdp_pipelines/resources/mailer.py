@@ -84,7 +84,7 @@ class Mailer:
             TransientFailure: `SMTP_UNAVAILABLE`, after the last attempt.
             ConfigurationError: `SETTING_INVALID`, login or TLS do not work as set.
         """
-        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential, wait_random
 
         sender = read_address(self._server.sender, "CDP_EMAIL_FROM")
         recipient = read_address(email.to, "The recipient")
@@ -93,7 +93,7 @@ class Mailer:
         retrying = Retrying(
             retry=retry_if_exception_type(NotAccepted),
             stop=stop_after_attempt(self._server.attempts),
-            wait=wait_exponential_jitter(initial=wait, max=_LONGEST_WAIT_SECONDS, jitter=wait),
+            wait=wait_exponential(multiplier=wait, max=_LONGEST_WAIT_SECONDS) + wait_random(0, wait),
             reraise=True,
         )
         retrying(self._send_once, sender, recipient, content)

@@ -24,19 +24,20 @@ def day(number: int) -> datetime:
 
 @pytest.fixture
 def reader(mongo_db: Db) -> ContactReader:
+    bogor, nowhere = {"key": "city", "value": "Bogor"}, {"key": "city", "value": None}
+    contacts: list[dict[str, Any]] = [
+        {"name": "Ann", "source": "web", "custom_fields": [bogor, {"key": "age", "value": 30}]},
+        {"name": "ben (x)", "source": "email", "custom_fields": [nowhere, {"key": "age", "value": 40}]},
+        {"name": None, "custom_fields": None},
+        {"name": "Åsa", "source": "web", "custom_fields": [{"key": "age", "value": "40"}, {**bogor, "key": "nick"}]},
+    ]
+    created = [day(1), day(1), day(2), day(3)]
     mongo_db["contacts"].insert_many(
-        [
-            {"_id": oid(1), "company_sso_id": MINE, "name": "Ann", "source": "web", "updated_at": day(1), "created_at": day(1),
-             "custom_fields": [{"key": "city", "value": "Bogor"}, {"key": "age", "value": 30}]},
-            {"_id": oid(2), "company_sso_id": MINE, "name": "ben (x)", "source": "email", "updated_at": day(2), "created_at": day(1),
-             "custom_fields": [{"key": "city", "value": None}, {"key": "age", "value": 40}]},
-            {"_id": oid(3), "company_sso_id": MINE, "name": None, "updated_at": day(3), "created_at": day(2), "custom_fields": None},
-            {"_id": oid(4), "company_sso_id": MINE, "name": "Åsa", "source": "web", "updated_at": day(4), "created_at": day(3),
-             "custom_fields": [{"key": "age", "value": "40"}, {"key": "nick", "value": "Bogor"}]},
-            {"_id": oid(5), "company_sso_id": OTHER, "name": "Ann", "source": "web", "updated_at": day(2), "created_at": day(9),
-             "custom_fields": [{"key": "city", "value": "Bogor"}]},
-        ]
-    )  # fmt: skip
+        {"_id": oid(n), "company_sso_id": MINE, "updated_at": day(n), "created_at": created[n - 1], **contact}
+        for n, contact in enumerate(contacts, start=1)
+    )
+    foreign = {"_id": oid(5), "company_sso_id": OTHER, "name": "Ann", "source": "web", "custom_fields": [bogor]}
+    mongo_db["contacts"].insert_one({**foreign, "updated_at": day(2), "created_at": day(9)})
     return ContactReader(mongo_db, MINE)
 
 

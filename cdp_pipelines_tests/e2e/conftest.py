@@ -1,0 +1,48 @@
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from cdp_pipelines_tests.e2e.dagster_services import daemon
+from cdp_pipelines_tests.integration.pipelines.harness import Exports
+
+DATABASE = "cdp_e2e"
+
+
+@pytest.fixture(scope="session")
+def daemon_env(stack_env: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What the daemon, its code server and its runs see: the stack, a database and a temporary folder of their own."""
+    work = tmp_path_factory.mktemp("e2e-work")
+    return {
+        **stack_env,
+        "CDP_MONGO_DB": DATABASE,
+        "CDP_TEMP_DIR": str(work),
+        "CDP_EXPORT_RATE_LIMIT": "1000",
+    }
+
+
+@pytest.fixture(scope="session")
+def daemon_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("e2e-log") / "daemon.log"
+
+
+@pytest.fixture(scope="session")
+def running_daemon(daemon_env: dict[str, str], daemon_log: Path) -> Iterator[Path]:
+    """A daemon for the whole session; yields its log."""
+    with daemon(daemon_env, daemon_log):
+        yield daemon_log
+
+
+@pytest.fixture
+def live(daemon_env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Exports]:
+    """A company with 120 contacts in the daemon's database; nothing here runs unless the daemon runs it."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
+        monkeypatch.setenv(name, daemon_env[name])
+    client: MongoClient[dict[str, Any]] = MongoClient(daemon_env["CDP_MONGO_URI"], tz_aware=True)
+    client[DATABASE]["contacts"].drop()
+    exports = Exports(daemon_env, client[DATABASE], tmp_path, contacts=120)
+    yield exports
+    exports.close()
+    client.close()

@@ -1,0 +1,73 @@
+"""The Dagster UI in a real browser: the asset, its partitions, a run and its figures, with pictures to look at."""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cdp_pipelines.local.ports import free_ports
+from cdp_pipelines_tests.e2e.dagster_services import webserver
+from cdp_pipelines_tests.e2e.test_queue_to_inbox import ended
+from cdp_pipelines_tests.integration.pipelines.harness import Exports
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SEEN_MILLISECONDS = 60_000
+
+pytestmark = [
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (apt: chromium)"),
+]
+
+
+@pytest.fixture
+def page() -> Iterator["Page"]:
+    from playwright.sync_api import sync_playwright
+
+    arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+                 "--disable-component-update", "--disable-sync"]  # fmt: skip
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+        page.set_default_timeout(SEEN_MILLISECONDS)
+        yield page
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures go: CDP_SCREENSHOTS, to look at them after a run, else a temporary folder."""
+    folder = Path(os.environ.get("CDP_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def test_operators_see_asset_partitions_and_run(
+    live: Exports,
+    running_daemon: Path,
+    daemon_env: Mapping[str, str],
+    page: "Page",
+    screenshots: Path,
+    tmp_path: Path,
+) -> None:
+    job = ended(live, live.queue())
+    assert job["status"] == "completed"
+    with webserver(daemon_env, tmp_path / "webserver.log", free_ports(1)[0]) as url:
+        page.goto(f"{url}/assets/contact_exports?view=partitions&partition={live.company}")
+        page.get_by_text(live.company).first.wait_for()
+        page.get_by_text("size_bytes").first.wait_for()
+        page.screenshot(path=screenshots / "asset-partition.png")
+        page.goto(f"{url}/runs/{job['run_id']}")
+        for step in ("load_request", "render_file", "deliver", "finish"):
+            page.get_by_text(step).first.wait_for()
+        page.get_by_text("Success").first.wait_for()
+        page.screenshot(path=screenshots / "run.png")
+        page.goto(f"{url}/automation")
+        for sensor in ("contact_export_requests", "export_run_failures", "company_partitions"):
+            page.get_by_text(sensor).first.wait_for()
+        page.screenshot(path=screenshots / "sensors.png")

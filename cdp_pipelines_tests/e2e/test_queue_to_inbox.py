@@ -1,0 +1,152 @@
+"""From an inserted document to the email, with a real daemon; then what it is like when things die on the way."""
+
+import csv
+import io
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from cdp_pipelines.domain.contact_export.delivery import TERMINAL_STATUSES
+from cdp_pipelines_tests.e2e.dagster_services import daemon, wait_for
+from cdp_pipelines_tests.integration.pipelines.harness import Document, Exports, contact_id
+
+pytestmark = pytest.mark.timeout(600)
+
+
+def ended(live: Exports, job_id: str, seconds: float = 120) -> Document:
+    def probe() -> Document | None:
+        job = live.job(job_id)
+        return job if job["status"] in TERMINAL_STATUSES else None
+
+    return wait_for(probe, f"the end of {job_id}", seconds=seconds)
+
+
+def test_an_inserted_document_becomes_an_email_with_the_very_rows(live: Exports, running_daemon: Path) -> None:
+    asked = [contact_id(n) for n in (7, 3, 99)]
+    job = ended(live, live.queue(contact_ids=asked, selected_fields=["name", "value"]))
+    assert job["status"] == "completed"
+    (email,) = live.emails(job["job_id"])
+    assert job["result"]["url"] in email.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    downloaded = httpx.get(job["result"]["url"])
+    table = list(csv.reader(io.StringIO(downloaded.content.decode("utf-8-sig"), newline="")))
+    assert table == [
+        ["Full name", "Deal value"],
+        *[[f"Customer {n}", f"IDR {n * 1_000_000:,}"] for n in (7, 3, 99)],
+    ]
+    (attachment,) = email.iter_attachments()
+    assert attachment.get_content() in (downloaded.content, downloaded.text)
+
+
+def test_a_link_stops_working_after_it_expires(live: Exports, running_daemon: Path) -> None:
+    job = ended(live, live.queue())
+    store = live.resource.object_store.open()
+    link = store.presign(job["result"]["key"], valid_seconds=2)
+    assert httpx.get(link.url).status_code == 200
+    wait_for(lambda: httpx.get(link.url).status_code == 403, "the link's death", seconds=20)
+
+
+def test_every_kind_of_request_ends_rightly(live: Exports, running_daemon: Path) -> None:
+    asked: dict[str, tuple[str, str | None]] = {
+        live.queue(format="xlsx"): ("completed", None),
+        live.queue(contact_ids=[contact_id(1), "f" * 24]): ("partial", None),
+        live.queue(contact_ids=["f" * 24]): ("failed", "NO_CONTACT_FOUND"),
+        live.queue(selected_fields=["salary"]): ("failed", "NO_USABLE_FIELD"),
+        live.queue(permissions=[]): ("rejected", "FORBIDDEN"),
+        live.queue(format="pdf"): ("rejected", "EXPORT_FORMAT_INVALID"),
+        live.queue(cancel_requested=True): ("canceled", None),
+    }
+    for job_id, (status, code) in asked.items():
+        job = ended(live, job_id)
+        assert (job["status"], (job.get("error") or {}).get("code")) == (status, code)
+        assert len(live.emails(job_id)) == (1 if status in {"completed", "partial", "failed"} else 0)
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed (apt: libreoffice-calc)")
+@pytest.mark.parametrize("file_format", ["xlsx", "csv"])
+def test_libreoffice_opens_the_file_and_sees_the_same(
+    live: Exports, running_daemon: Path, tmp_path: Path, file_format: str
+) -> None:
+    job = ended(live, live.queue(format=file_format, contact_ids=[contact_id(1), contact_id(2)]))
+    source = tmp_path / f"export.{file_format}"
+    source.write_bytes(live.content(job))
+    out = tmp_path / "out"
+    profile = f"-env:UserInstallation=file://{tmp_path}/profile"
+    # 44 comma, 34 quote, 76 UTF-8; the last true: cells as they are shown, formats included.
+    arguments = [
+        "soffice",
+        profile,
+        "--headless",
+        "--convert-to",
+        "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true",
+    ]
+    subprocess.run([*arguments, "--outdir", str(out), str(source)], check=True, capture_output=True, timeout=180)
+    (converted,) = out.glob("*.csv")
+    shown = list(csv.reader(io.StringIO(converted.read_text("utf-8-sig"), newline="")))
+    created = "2024-05-01 07:01:00" if file_format == "xlsx" else "2024-05-01T07:01:00+07:00"
+    assert shown[0] == ["Full name", "Created", "Deal value"]
+    assert shown[1] == ["Customer 1", created, "IDR 1,000,000"]
+
+
+def test_fifty_requests_at_once(live: Exports, running_daemon: Path) -> None:
+    job_ids = [live.queue(contact_ids=[contact_id(n + 1)]) for n in range(50)]
+    jobs = [ended(live, job_id, seconds=500) for job_id in job_ids]
+    assert {job["status"] for job in jobs} == {"completed"}
+    assert len({job["result"]["key"] for job in jobs}) == 50
+    assert [len(live.emails(job_id)) for job_id in job_ids] == [1] * 50
+
+
+def test_a_run_killed_half_way_is_swept_into_failed(
+    live: Exports, running_daemon: Path, daemon_env: Mapping[str, str]
+) -> None:
+    live.add_contacts(live.company, 9_000, first=1_000)
+    job_id = live.queue(contact_ids=..., selection_mode="first_10k_sorted", format="xlsx")
+
+    def working() -> int | None:
+        return live.job(job_id).get("success_count")
+
+    wait_for(working, "the first written batch", every=0.05)
+    run_id = live.job(job_id)["run_id"]
+    victims = [p for p in psutil.process_iter(["cmdline"]) if run_id in " ".join(p.info["cmdline"] or [])]
+    for victim in victims:
+        os.kill(victim.pid, signal.SIGKILL)
+    assert victims
+    job = ended(live, job_id, seconds=240)
+    emails = live.emails(job_id)
+    assert len(emails) == 1
+    if job["status"] == "failed":
+        assert live.objects() == []
+        assert not list(emails[0].iter_attachments())
+    else:
+        assert live.objects() == [job["result"]["key"]]
+
+
+def test_two_daemons_on_one_queue(
+    live: Exports, running_daemon: Path, daemon_env: Mapping[str, str], tmp_path: Path
+) -> None:
+    """A second daemon with a storage of its own knows nothing of the first; the queue must be enough."""
+    home = tmp_path / "second-home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    with daemon({**daemon_env, "DAGSTER_HOME": str(home)}, tmp_path / "second.log"):
+        job_ids = [live.queue(contact_ids=[contact_id(n + 1)]) for n in range(12)]
+        jobs = [ended(live, job_id, seconds=300) for job_id in job_ids]
+    assert {job["status"] for job in jobs} == {"completed"}
+    assert [len(live.emails(job_id)) for job_id in job_ids] == [1] * 12
+    assert len(live.objects()) == 12
+    assert all(job["ended_at"] - job["started_at"] < timedelta(minutes=5) for job in jobs)
+
+
+def test_no_personal_data_in_the_daemons_log(live: Exports, running_daemon: Path) -> None:
+    job = ended(live, live.queue())
+    text = running_daemon.read_text()
+    assert job["job_id"] in text
+    for secret in (f"{job['job_id']}@example.com", "Customer 1", "X-Amz-Signature"):
+        assert secret not in text
