@@ -4,7 +4,9 @@ Belongs here: the shapes that rules hand to `formats`. Not here: which value bec
 (`contact_export/values.py`) and how a file is written (`formats/`).
 """
 
+from collections.abc import Callable
 from datetime import date, datetime
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 
@@ -21,6 +23,11 @@ class StyledCell(NamedTuple):
     value: str | int | float | date | datetime
     style: CellStyle
 
+
+CellContent: TypeAlias = str | int | float | date | datetime
+
+styled: Callable[[tuple[CellContent, CellStyle]], StyledCell] = partial(tuple.__new__, StyledCell)
+"""A `StyledCell` of `(value, style)`, in half the time its class takes: an export makes hundreds of thousands."""
 
 XlsxCell: TypeAlias = str | int | float | StyledCell | None
 """A cell of a sheet: a text stays a text (never a formula or a link), a number is finite, None is an empty cell."""

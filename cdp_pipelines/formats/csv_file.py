@@ -51,9 +51,14 @@ class CsvFile(TableFileBase[str]):
 def _quoted(cells: Sequence[str]) -> Sequence[str]:
     """The cells as they stand in the file. Most columns need no quotes at all, and one look at all of it tells."""
     whole = _SEAM.join(("", *cells, ""))
-    if _SEAM + " " not in whole and " " + _SEAM not in whole and not any(sign in whole for sign in _SPECIAL_CHARACTERS):
+    present = [sign for sign in _SPECIAL_CHARACTERS if sign in whole]
+    if _SEAM + " " in whole or " " + _SEAM in whole or len(present) > 3:
+        return ['"' + cell.replace('"', '""') + '"' if _needs_quotes(cell) else cell for cell in cells]
+    if not present:
         return cells
-    return ['"' + cell.replace('"', '""') + '"' if _needs_quotes(cell) else cell for cell in cells]
+    # Looking for one character is several times faster than a pattern, even three times over.
+    a, b, c = (present * 3)[:3]
+    return ['"' + cell.replace('"', '""') + '"' if a in cell or b in cell or c in cell else cell for cell in cells]
 
 
 def _utf8(text: str) -> bytes:

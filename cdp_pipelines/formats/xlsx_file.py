@@ -8,7 +8,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -28,7 +28,8 @@ MAX_ROWS: Final = 1_048_575
 MAX_COLUMNS: Final = 16_384
 SHEET_NAME: Final = "Customers"
 
-_GENERAL: Final = CellStyle(None)
+# Named, since a cell without any style would take the style of its column.
+_GENERAL: Final = CellStyle("General")
 # A text of this length fits even if every character takes two UTF-16 units.
 _SURELY_FITS: Final = MAX_TEXT_UNITS // 2
 _FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -36,8 +37,8 @@ _EXACT_INTEGER: Final = 2**53
 # Day 0 of a sheet's calendar; right from 1900-03-01 on, since Excel counts a 29 February 1900.
 _DAY_ZERO: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - sheets know local time only
 _DAY_ZERO_ORDINAL: Final = _DAY_ZERO.toordinal()
-_FIRST_ORDINAL: Final = date(1900, 3, 1).toordinal()
-_MICROSECONDS_A_DAY: Final = 86_400_000_000
+_ONE_DAY: Final = timedelta(days=1)
+_FIRST_SERIAL: Final = 61
 
 
 class XlsxFile(TableFileBase[XlsxCell]):
@@ -96,6 +97,9 @@ class XlsxFile(TableFileBase[XlsxCell]):
             if place in exceptions:
                 for index, value, form in exceptions[place]:
                     sheet.write(number, index, value, form)
+            elif row.count(None) == self._width:
+                # A row with nothing in it is a row all the same: readers count those that are there.
+                sheet.write(number, 0, "", self._format(_GENERAL))
 
     def _column(self, index: int, cells: Sequence[XlsxCell], exceptions: Exceptions) -> list[Native]:
         """What the library can write without a format a cell, which costs three times as much; the rest apart."""
@@ -110,12 +114,13 @@ class XlsxFile(TableFileBase[XlsxCell]):
             elif cell is None:
                 append(None)
             elif isinstance(cell, StyledCell):
-                value = self._native(cell.value)
-                if cell.style == own:
-                    append(value)
+                content, style = cell
+                value = self._native(content)
+                if style is own or style == own or value == "":
+                    append(None if value == "" else value)
                 else:
                     append(None)
-                    exceptions.setdefault(place, []).append((index, value, self._format(cell.style)))
+                    exceptions.setdefault(place, []).append((index, value, self._format(style)))
             elif own is None:
                 append(self._native(cell))
             else:
@@ -159,7 +164,8 @@ class XlsxFile(TableFileBase[XlsxCell]):
         """The text as XML and a cell can hold it: line feeds only, no forbidden character, not too long."""
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
-        text = _FORBIDDEN.sub("\ufffd", text)
+        if not text.isprintable():
+            text = _FORBIDDEN.sub("\ufffd", text)
         if len(text) > _SURELY_FITS:
             units = text.encode("utf-16-le")
             if len(units) > 2 * MAX_TEXT_UNITS:
@@ -171,9 +177,7 @@ class XlsxFile(TableFileBase[XlsxCell]):
 
 def _serial(day: date) -> int | float:
     """The serial number of a date or of a naive date-time, exact to the microsecond."""
-    if day.toordinal() < _FIRST_ORDINAL:
+    serial = (day - _DAY_ZERO) / _ONE_DAY if isinstance(day, datetime) else day.toordinal() - _DAY_ZERO_ORDINAL
+    if serial < _FIRST_SERIAL:
         raise ValueError("a sheet has no right date cells before 1900-03-01: write it as text")
-    if not isinstance(day, datetime):
-        return day.toordinal() - _DAY_ZERO_ORDINAL
-    passed = day - _DAY_ZERO
-    return passed.days + (passed.seconds * 1_000_000 + passed.microseconds) / _MICROSECONDS_A_DAY
+    return serial

@@ -75,6 +75,10 @@ class CdpMongoResource(dg.ConfigurableResource[None]):
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature
         """Close the connections of this process."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections, if there are any; the next use connects again."""
         if self._client is not None:
             self._client.close()
             self._client = None

@@ -108,12 +108,15 @@ def build_message(email: OutgoingEmail, *, sender: Address, recipient: Address, 
     message.set_content(_encodable(email.text), cte="quoted-printable")
     message.add_alternative(_encodable(email.html), subtype="html", cte="quoted-printable")
     if email.attachment is not None:
-        maintype, _, subtype = email.attachment.content_type.partition(";")[0].partition("/")
+        media_type, _, parameters = email.attachment.content_type.partition(";")
+        maintype, _, subtype = media_type.partition("/")
+        charset = parameters.partition("charset=")[2].strip()
         message.add_attachment(
             email.attachment.path.read_bytes(),
             maintype=maintype,
             subtype=subtype or "octet-stream",
             filename=_safe_file_name(email.attachment.name),
+            params={"charset": charset} if charset else None,
         )
     return message.as_bytes()
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
-from cdp_pipelines.domain.cells import CellStyle, StyledCell, XlsxCell
-from cdp_pipelines.domain.formula_guard import guard_csv, guard_xlsx
+from cdp_pipelines.domain.cells import CellStyle, XlsxCell, styled
+from cdp_pipelines.domain.formula_guard import SUSPECT_FIRST, guard_csv, guard_xlsx
 
 Number: TypeAlias = int | float | Decimal
 TextOf: TypeAlias = Callable[[Any], str]
@@ -66,16 +66,15 @@ def to_decimal(value: Any) -> Decimal | None:
 
 def plain(number: Number) -> str:
     """Digits only: no grouping, no exponent, no `.0` (`-0` is `0`); NaN and infinities by their names."""
-    if isinstance(number, int):
-        return str(number)
     if isinstance(number, float):
-        if not math.isfinite(number):
-            return str(number)
         text = repr(number)
         if "e" not in text:
-            text = text.removesuffix(".0")
-            return "0" if text == "-0" else text
+            if text[-2:] != ".0":
+                return text
+            return "0" if text == "-0.0" else text[:-2]
         number = Decimal(text)
+    elif isinstance(number, int):
+        return str(number)
     if not number.is_finite() or abs(number.adjusted()) > _MAX_PLAIN_EXPONENT:
         return str(number)
     return _trimmed(f"{number:f}")
@@ -86,13 +85,15 @@ def number_csv(text_of: TextOf) -> Callable[[Any], str]:
 
     def cell(value: Any) -> str:
         kind = type(value)
-        if kind is float or (kind is int and -EXACT_INTEGER <= value <= EXACT_INTEGER):
+        if kind is int:
+            return str(value)
+        if kind is float:
             return plain(value)
         number = to_number(value)
         if number is None:
             return text_of(value)
         # A text that is a number already keeps the digits its owner wrote: 1.50 stays 1.50.
-        return value if kind is str else plain(number)
+        return value if isinstance(value, str) else plain(number)
 
     return cell
 
@@ -106,7 +107,7 @@ def number_xlsx(text_of: TextOf) -> Callable[[Any], XlsxCell]:
             return text_of(value)
         number = _double(number)
         if _SHOWN_WITH_EXPONENT <= abs(number) < _LONGEST_SHOWN and number == int(number):
-            return StyledCell(number, _PLAIN_INTEGER_STYLE)
+            return styled((number, _PLAIN_INTEGER_STYLE))
         return number
 
     return cell
@@ -116,8 +117,8 @@ def percentage_csv(text_of: TextOf) -> Callable[[Any], str]:
     """`12.5%` for 12.5."""
 
     def cell(value: Any) -> str:
-        number = to_number(value)
-        return text_of(value) if number is None else f"{plain(number)}%"
+        number = value if type(value) is float and value - value == 0.0 else to_number(value)
+        return text_of(value) if number is None else plain(number) + "%"
 
     return cell
 
@@ -132,7 +133,7 @@ def percentage_xlsx(text_of: TextOf) -> Callable[[Any], XlsxCell]:
             return text_of(value)
         digits = plain(number)
         # Moving the point in the digits is exact; dividing the double by 100 is not.
-        return StyledCell(float(f"{digits}e-2"), styles[_decimals(digits)])
+        return styled((float(digits + "e-2"), styles[_decimals(digits)]))
 
     return cell
 
@@ -141,14 +142,17 @@ def currency_csv(text_of: TextOf) -> Callable[[Any, Any], str]:
     """`IDR 1,000,000`, `IDR -1,000`; without a code only the grouped number. Takes the value and its code."""
 
     def cell(value: Any, code: Any) -> str:
-        number = to_number(value)
-        if number is None:
-            return text_of(value)
-        label = _label(code)
-        if not label:
-            return _grouped(number)
-        text = f"{label} {_grouped(number)}"
-        return text if _CURRENCY_CODE.fullmatch(label) else guard_csv(text)
+        if type(value) is int and type(code) is str and code.isalpha() and -EXACT_INTEGER <= value <= EXACT_INTEGER:
+            text = f"{code} {value:,}"
+        else:
+            number = to_number(value)
+            if number is None:
+                return text_of(value)
+            label = _label(code)
+            if not label:
+                return _grouped(number)
+            text = f"{label} {_grouped(number)}"
+        return text if text[0] not in SUSPECT_FIRST else guard_csv(text)
 
     return cell
 
@@ -158,18 +162,18 @@ def currency_xlsx(text_of: TextOf) -> Callable[[Any, Any], XlsxCell]:
     styles: dict[tuple[str, int], CellStyle] = {}
 
     def cell(value: Any, code: Any) -> XlsxCell:
-        number = to_number(value)
+        number = value if type(value) is int and -EXACT_INTEGER <= value <= EXACT_INTEGER else to_number(value)
         if number is None:
             return text_of(value)
-        label = _label(code)
-        decimals = _decimals(plain(number))
+        label = code if type(code) is str and code.isalpha() else _label(code)
+        decimals = 0 if type(number) is int else _decimals(plain(number))
         style = styles.get((label, decimals))
         if style is None:
             usable = not label or _CURRENCY_CODE.fullmatch(label)
             if not usable or len(styles) >= _MAX_MONEY_STYLES:
                 return guard_xlsx(f"{label} {_grouped(number)}".lstrip())
             style = styles[label, decimals] = CellStyle(_money_format(label, decimals))
-        return StyledCell(_double(number), style)
+        return styled((_double(number), style))
 
     return cell
 
@@ -198,8 +202,8 @@ def _label(code: Any) -> str:
 
 
 def _decimals(digits: str) -> int:
-    _, _, fraction = digits.partition(".")
-    return min(len(fraction), _MAX_DECIMALS)
+    point = digits.find(".")
+    return 0 if point < 0 else min(len(digits) - point - 1, _MAX_DECIMALS)
 
 
 def _double(number: Number) -> int | float:

@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from cdp_pipelines.domain.contact_export.moments import IsoOf, far_instant, to_instant
@@ -25,14 +24,17 @@ _PLACE_KEYS: Final = (("lat", "lng"), ("latitude", "longitude"), ("lat", "lon"),
 
 def text_writer(guard: Guard, iso: IsoOf) -> TextOf:
     """A function that writes any value as the text of a cell: null is empty, lists and objects are compact JSON."""
+    to_json = _json_writer(iso)
 
     def text_of(value: Any) -> str:
         if value is None:
             return ""
+        if value is True or value is False:
+            return "true" if value else "false"
         if isinstance(value, str):
             return guard(str(value))
         if isinstance(value, list | tuple | Mapping):
-            return guard(_json(value, iso))
+            return guard(to_json(value))
         # Base64 may begin with a plus, and anything may stand in what an unknown type prints.
         return _scalar(value, iso) or guard(_opaque(value))
 
@@ -48,10 +50,10 @@ def place_writer(text_of: TextOf) -> TextOf:
         pair = _place(value)
         if pair is None:
             return text_of(value)
-        numbers = [to_number(part) for part in pair]
-        if None in numbers:
+        latitude, longitude = to_number(pair[0]), to_number(pair[1])
+        if latitude is None or longitude is None:
             return text_of(",".join(part if isinstance(part, str) else text_of(part) for part in pair))
-        return ",".join(plain(number) for number in numbers if number is not None)
+        return f"{plain(latitude)},{plain(longitude)}"
 
     return cell
 
@@ -59,13 +61,15 @@ def place_writer(text_of: TextOf) -> TextOf:
 def _place(value: Any) -> tuple[Any, Any] | None:
     """Latitude and longitude, neither of them null; GeoJSON has them the other way round."""
     pair: tuple[Any, Any] | None = None
-    if isinstance(value, Mapping):
-        coordinates = value.get("coordinates")
-        if isinstance(coordinates, list | tuple) and len(coordinates) >= 2:
-            pair = (coordinates[1], coordinates[0])
+    if type(value) is dict or isinstance(value, Mapping):
         for latitude, longitude in _PLACE_KEYS:
-            if pair is None and latitude in value and longitude in value:
+            if latitude in value and longitude in value:
                 pair = (value[latitude], value[longitude])
+                break
+        else:
+            coordinates = value.get("coordinates")
+            if isinstance(coordinates, list | tuple) and len(coordinates) >= 2:
+                pair = (coordinates[1], coordinates[0])
     elif isinstance(value, list | tuple) and len(value) == 2:
         pair = (value[0], value[1])
     return pair if pair is not None and None not in pair else None
@@ -92,16 +96,26 @@ def _opaque(value: Any) -> str:
     return base64.b64encode(value).decode("ascii") if isinstance(value, bytes | bytearray) else str(value)
 
 
-def _json(value: Any, iso: IsoOf) -> str:
+def _json_writer(iso: IsoOf) -> TextOf:
     def other(part: Any) -> Any:
         if isinstance(part, Mapping):
             return dict(part)
-        decimal = to_decimal(part)
-        if isinstance(decimal, Decimal):
-            return plain(decimal)
         return _scalar(part, iso) or _opaque(part)
 
-    try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=other)
-    except (TypeError, ValueError, RecursionError):
-        return str(value)
+    # One encoder for the whole file: `json.dumps` would make one for every cell.
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=other).encode
+
+    def to_json(value: Any) -> str:
+        if type(value) is list and value:
+            try:
+                inside = "".join(value)
+            except TypeError:
+                inside = '"'
+            if inside.isprintable() and '"' not in inside and "\\" not in inside:
+                return '["' + '","'.join(value) + '"]'
+        try:
+            return encode(value)
+        except (TypeError, ValueError, RecursionError):
+            return str(value)
+
+    return to_json

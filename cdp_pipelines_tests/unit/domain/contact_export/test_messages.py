@@ -207,7 +207,8 @@ def test_braces_in_facts_are_only_text() -> None:
             "succeeded",
             (
                 "Your customer export is ready",
-                "export.xlsx holds 1,234 customers. Download it until 25 November 2026, 14:05 (Asia/Jakarta, UTC+07:00).",
+                "export.xlsx holds 1,234 customers. Download it until "
+                "25 November 2026, 14:05 (Asia/Jakarta, UTC+07:00).",
             ),
         ),
         (

@@ -1,0 +1,67 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cdp_pipelines.cli.doctor.findings import Finding, Findings, run_check
+from cdp_pipelines.cli.doctor.machine import check_limits, check_temporary_files
+from cdp_pipelines.cli.doctor_command import SYSTEMS, chosen_systems, exit_code_of, verdict
+from cdp_pipelines.cli.exit_codes import Refused
+from cdp_pipelines.domain.errors import TransientFailure
+
+
+def test_systems_are_chosen_in_their_order() -> None:
+    assert chosen_systems(SYSTEMS, ()) == list(SYSTEMS)
+    assert chosen_systems(["s3", "mongodb"], ()) == ["mongodb", "s3"]
+    assert "dagster" not in chosen_systems(SYSTEMS, ["dagster"])
+    with pytest.raises(Refused):
+        chosen_systems(["coffee"], ())
+
+
+def test_only_what_is_broken_fails() -> None:
+    findings = Findings("mongodb")
+    fine = [findings.ok("a", "b"), findings.note("c", "d", "e")]
+    assert exit_code_of(fine) == 0
+    assert verdict(fine) == "All that is needed works."
+    broken = [*fine, findings.broken("version", "5.0", "Upgrade.")]
+    assert exit_code_of(broken) == 1
+    assert verdict(broken) == "1 broken. First: mongodb, version: Upgrade."
+
+
+def test_an_error_is_a_finding_and_what_was_found_before_stays() -> None:
+    def check(findings: Findings) -> Iterator[Finding]:
+        yield findings.ok("settings", "there")
+        raise TransientFailure("MONGO_UNAVAILABLE", "It did not answer.")
+
+    found = list(run_check("mongodb", check))
+    assert [(f.check, f.state) for f in found] == [("settings", "ok"), ("MONGO_UNAVAILABLE", "broken")]
+
+
+def test_a_check_that_fails_itself_tells_no_secret() -> None:
+    def check(findings: Findings) -> Iterator[Finding]:
+        raise RuntimeError("mongodb://user:s3cret@host/")
+
+    (finding,) = run_check("mongodb", check)
+    assert finding.state == "broken"
+    assert "s3cret" not in str(finding)
+
+
+def test_findings_mask_credentials() -> None:
+    assert (
+        Findings("s").broken("c", "no answer from postgresql://u:p@h/d").detail == "no answer from postgresql://***@h/d"
+    )
+
+
+def test_a_temporary_folder_that_cannot_be_made_is_broken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CDP_TEMP_DIR", str(tmp_path / "new"))
+    assert next(run_check("temp", check_temporary_files)).state == "ok"
+    monkeypatch.setenv("CDP_TEMP_DIR", "/dev/null/none")
+    (finding,) = run_check("temp", check_temporary_files)
+    assert finding.state == "broken"
+    assert "CDP_TEMP_DIR" in finding.advice
+
+
+def test_a_limit_that_is_no_number_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CDP_EXPORT_RATE_LIMIT", "many")
+    (finding,) = run_check("limits", check_limits)
+    assert (finding.check, finding.state) == ("SETTING_INVALID", "broken")
