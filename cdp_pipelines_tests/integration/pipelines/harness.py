@@ -46,10 +46,12 @@ def contact_id(number: int) -> str:
     return f"{number:024x}"
 
 
-def export_resource(env: Mapping[str, str], database: str, **limits: Any) -> ContactExportResource:
+def export_resource(
+    env: Mapping[str, str], database: str, cdp_mongo: CdpMongoResource | None = None, **limits: Any
+) -> ContactExportResource:
     """The pipeline's resources pointed at the stack by value, so that tests change no environment but AWS's."""
     return ContactExportResource(
-        cdp_mongo=CdpMongoResource(uri=env["CDP_MONGO_URI"], database_name=database),
+        cdp_mongo=cdp_mongo or CdpMongoResource(uri=env["CDP_MONGO_URI"], database_name=database),
         object_store=ObjectStoreResource(bucket=env["CDP_S3_BUCKET"], endpoint_url=env["CDP_S3_ENDPOINT_URL"]),
         mailer=MailerResource(
             host=env["CDP_SMTP_HOST"], port=int(env["CDP_SMTP_PORT"]), tls="none", sender=env["CDP_EMAIL_FROM"]
@@ -109,6 +111,7 @@ class Exports:
             )
 
     def close(self) -> None:
+        self.resource.cdp_mongo.close()
         self._stack.close()
 
     def services(self, *, ahead: timedelta = timedelta(0)) -> ExportServices:

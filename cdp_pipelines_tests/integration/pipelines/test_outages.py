@@ -12,7 +12,7 @@ from pymongo import monitoring
 from cdp_pipelines.local.mail_control import MailControl, MailFailure
 from cdp_pipelines.local.stack import LocalStack
 from cdp_pipelines.resources.cdp_mongo import CdpMongoResource
-from cdp_pipelines_tests.integration.pipelines.harness import Exports, contact_id
+from cdp_pipelines_tests.integration.pipelines.harness import Exports, contact_id, export_resource
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -127,7 +127,7 @@ def listening(exports: Exports, listener: monitoring.CommandListener) -> dict[st
             return {"event_listeners": [listener]}
 
     listened = Listened(uri=exports.env["CDP_MONGO_URI"], database_name=exports.db.name)
-    return {"contact_export": exports.resource.model_copy(update={"cdp_mongo": listened})}
+    return {"contact_export": export_resource(exports.env, exports.db.name, cdp_mongo=listened)}
 
 
 def test_mongo_dying_while_contacts_are_read_starts_the_file_again(
@@ -143,6 +143,7 @@ def test_mongo_dying_while_contacts_are_read_starts_the_file_again(
         starters.append(start_again_when_down(stack, "mongo", 2))
 
     assert exports.run(request, **listening(exports, StopAfter(2, cut))).success
+    assert starters
     for starter in starters:
         starter.join()
     job = exports.job(job_id)
@@ -154,7 +155,11 @@ def test_a_cancel_stops_the_run_within_a_batch(make_exports: Callable[..., Expor
     exports = make_exports(contacts=3_000)
     job_id = exports.queue(contact_ids=..., selection_mode="first_10k_sorted")
     (request,) = exports.tick()
-    listener = StopAfter(2, lambda: exports.services().jobs.request_cancel(job_id) and None)
+
+    def ask_to_stop() -> None:
+        exports.services().jobs.request_cancel(job_id)
+
+    listener = StopAfter(2, ask_to_stop)
     assert not exports.run(request, **listening(exports, listener)).success
     job = exports.job(job_id)
     assert job["status"] == "canceled"
@@ -175,7 +180,7 @@ def test_a_canceled_or_failed_dagster_run_is_swept(exports: Exports) -> None:
         exports.instance.create_run_for_job(job, tags=dict(request.tags), status=status)
     alive = exports.queue()
     (request,) = exports.tick()
-    exports.instance.create_run_for_job(job, tags=dict(request.tags), status=dg.DagsterRunStatus.QUEUED)
+    exports.instance.create_run_for_job(job, tags=dict(request.tags), status=dg.DagsterRunStatus.STARTED)
     exports.sweep()
     for job_id in ended.values():
         assert exports.job(job_id)["status"] == "failed"
