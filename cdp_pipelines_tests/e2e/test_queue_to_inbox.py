@@ -42,7 +42,7 @@ def test_an_inserted_document_becomes_an_email_with_the_very_rows(live: Exports,
         *[[f"Customer {n}", f"IDR {n * 1_000_000:,}"] for n in (7, 3, 99)],
     ]
     (attachment,) = email.iter_attachments()
-    assert attachment.get_content() in (downloaded.content, downloaded.text)
+    assert attachment.get_payload(decode=True) == downloaded.content
 
 
 def test_a_link_stops_working_after_it_expires(live: Exports, running_daemon: Path) -> None:
@@ -80,14 +80,10 @@ def test_libreoffice_opens_the_file_and_sees_the_same(
     out = tmp_path / "out"
     profile = f"-env:UserInstallation=file://{tmp_path}/profile"
     # 44 comma, 34 quote, 76 UTF-8; the last true: cells as they are shown, formats included.
-    arguments = [
-        "soffice",
-        profile,
-        "--headless",
-        "--convert-to",
-        "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true",
-    ]
-    subprocess.run([*arguments, "--outdir", str(out), str(source)], check=True, capture_output=True, timeout=180)
+    shown_as = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true"
+    reading = ["--infilter=CSV:44,34,76,1"] if file_format == "csv" else []
+    arguments = ["soffice", profile, "--headless", *reading, "--convert-to", shown_as, "--outdir", str(out)]
+    subprocess.run([*arguments, str(source)], check=True, capture_output=True, timeout=180)
     (converted,) = out.glob("*.csv")
     shown = list(csv.reader(io.StringIO(converted.read_text("utf-8-sig"), newline="")))
     created = "2024-05-01 07:01:00" if file_format == "xlsx" else "2024-05-01T07:01:00+07:00"

@@ -1,0 +1,67 @@
+"""Mail, notifications, export history, alerts: are they set, and does somebody answer? Nothing is sent to anyone."""
+
+import os
+from collections.abc import Iterator
+from typing import Final
+
+from cdp_pipelines.cli.doctor.findings import Finding, Findings
+
+_HTTP_SECONDS: Final = 5.0
+
+
+def check_mail(findings: Findings) -> Iterator[Finding]:
+    """Connect, greet, log in if set."""
+    from cdp_pipelines.resources.mailer import MailerResource
+
+    facts = MailerResource().open().check()
+    yield findings.ok("reachable", f"{facts['server']}, login: {facts['login']}, from {facts['from']}")
+    if facts["tls"] == "none" and not facts["server"].startswith(("127.0.0.1:", "localhost:")):
+        yield findings.note("encryption", "mails travel unencrypted", "Set CDP_SMTP_TLS to starttls or ssl.")
+    else:
+        yield findings.ok("encryption", f"tls: {facts['tls']}")
+    yield findings.ok("largest email", f"{facts['largest email (bytes)']} bytes")
+
+
+def check_notifications(findings: Findings) -> Iterator[Finding]:
+    """In-app notifications are off while their address is unset."""
+    from cdp_pipelines.resources.notifications import NotificationsResource
+
+    NotificationsResource().open()
+    yield _api(findings, "NOTIFICATION_API_ROOT_URL", "no in-app notifications are sent")
+
+
+def check_export_history(findings: Findings) -> Iterator[Finding]:
+    """The shared export history is off while its address is unset."""
+    from cdp_pipelines.resources.export_history import ExportHistoryResource
+
+    ExportHistoryResource().open()
+    yield _api(findings, "EXPORT_HISTORY_API_ROOT_URL", "exports are only in our own history")
+
+
+def check_alerts(findings: Findings) -> Iterator[Finding]:
+    """Whether alerts go anywhere; no alert is sent."""
+    from cdp_pipelines.resources.alerts import SETTING
+    from cdp_pipelines.resources.http_client import HttpEndpoint
+
+    url = os.environ.get(SETTING, "")
+    if not url:
+        yield findings.note(
+            "webhook", "off: alerts go to the log only", f"Set {SETTING} to a Slack-compatible webhook."
+        )
+        return
+    HttpEndpoint(name="The alert webhook", code="ALERT", setting=SETTING, url=url)
+    yield findings.ok("webhook", "set (nothing was sent)")
+
+
+def _api(findings: Findings, setting: str, when_off: str) -> Finding:
+    import httpx
+
+    url = os.environ.get(setting, "")
+    if not url:
+        return findings.note("configured", f"off: {when_off}", f"Set {setting} and its credentials to switch it on.")
+    try:
+        with httpx.stream("GET", url, timeout=_HTTP_SECONDS, follow_redirects=False) as response:
+            # Any answer will do: the root of an API is usually nobody's page.
+            return findings.ok("reachable", f"answers (HTTP {response.status_code})")
+    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        return findings.broken("reachable", f"does not answer ({type(exc).__name__})", f"Check {setting}.")

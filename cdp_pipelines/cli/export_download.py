@@ -1,0 +1,101 @@
+"""Bringing an export's file to this machine, whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from cdp_pipelines.cli.exit_codes import Refused
+from cdp_pipelines.domain.errors import PermanentFailure, TransientFailure
+
+if TYPE_CHECKING:
+    from cdp_pipelines.pipelines.contact_export.services import ExportServices
+
+Document = dict[str, Any]
+Via: TypeAlias = Literal["store", "link"]
+
+_CHUNK_BYTES: Final = 1024 * 1024
+_LINK_SECONDS: Final = 60.0
+_HTTP_OK: Final = 200
+
+
+def download(services: "ExportServices", document: Document, path: Path, *, via: Via) -> int:
+    """Write the job's file to `path`, which appears only when it is complete; returns its size in bytes.
+
+    Raises:
+        Refused: `EXPORT_HAS_NO_FILE`; or `FILE_UNWRITABLE`.
+        PermanentFailure: `EXPORT_FILE_GONE`, the file or its link is no more.
+        TransientFailure: `EXPORT_FILE_INCOMPLETE`, or the store did not answer.
+    """
+    result = result_of(document)
+    chunks = _from_link(result["url"]) if via == "link" else services.object_store().iter_bytes(result["key"])
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with partial.open("xb") as file:
+            size = sum(file.write(chunk) for chunk in chunks)
+        if size != result["size_bytes"]:
+            raise TransientFailure(
+                "EXPORT_FILE_INCOMPLETE",
+                f"{size} of {result['size_bytes']} bytes arrived. Nothing was kept; try again.",
+            )
+        partial.replace(path)
+    except PermanentFailure as exc:
+        if exc.code != "OBJECT_NOT_FOUND":
+            raise
+        raise _gone() from exc
+    except OSError as exc:
+        raise Refused("FILE_UNWRITABLE", f"{path} cannot be written ({exc.strerror or type(exc).__name__}).") from exc
+    finally:
+        partial.unlink(missing_ok=True)
+    return size
+
+
+def result_of(document: Document) -> Document:
+    """The job's `result`, which has a file.
+
+    Raises:
+        Refused: `EXPORT_HAS_NO_FILE`.
+    """
+    result = document.get("result")
+    if not isinstance(result, dict) or not result.get("key") or not result.get("url"):
+        purged = " It was purged." if document.get("purged_at") else ""
+        raise Refused("EXPORT_HAS_NO_FILE", f"This export has no file; it is {document.get('status')}.{purged}")
+    return result
+
+
+def target_path(result: Document, output: Path | None, *, overwrite: bool) -> Path:
+    """Where the file goes: `output`, or its own name in that folder or here.
+
+    Raises:
+        Refused: `FILE_EXISTS`.
+    """
+    path = output or Path()
+    if path.is_dir():
+        # The name comes from a document that others write, so only its last part counts.
+        path = path / (Path(str(result.get("file_name") or "")).name or "export")
+    if path.exists() and not overwrite:
+        raise Refused("FILE_EXISTS", f"{path} exists. Name another with --output, or replace it with --force.")
+    return path
+
+
+def _from_link(url: str) -> Iterator[bytes]:
+    import httpx
+
+    from cdp_pipelines.resources.http_client import keep_urls_out_of_logs
+
+    keep_urls_out_of_logs()
+    try:
+        with httpx.stream("GET", url, timeout=_LINK_SECONDS, follow_redirects=False) as response:
+            if response.status_code != _HTTP_OK:
+                raise _gone(f" (HTTP {response.status_code})")
+            yield from response.iter_bytes(_CHUNK_BYTES)
+    except httpx.HTTPError as exc:
+        raise TransientFailure(
+            "OBJECT_STORE_UNAVAILABLE", f"The link's server did not answer ({type(exc).__name__}). Try again."
+        ) from exc
+
+
+def _gone(why: str = "") -> PermanentFailure:
+    return PermanentFailure(
+        "EXPORT_FILE_GONE", f"The file is no longer there{why}: files are kept 48 hours. Ask for a new export."
+    )

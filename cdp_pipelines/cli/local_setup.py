@@ -1,0 +1,29 @@
+"""What a fresh set of servers needs before the first export: index migrations and the bucket's expiry rule."""
+
+from collections.abc import Callable
+
+
+def prepare(report: Callable[[str], None]) -> None:
+    """Apply the migrations and set the rule, with this process's settings; says what it did."""
+    from cdp_pipelines.cli.services import close, contact_export_resource
+    from cdp_pipelines.stores.migrations.runner import Migrator
+
+    resource = contact_export_resource()
+    try:
+        done = Migrator(resource.services().database).up()
+        report(f"Indexes: {len(done)} migrations applied." if done else "Indexes: all migrations were applied before.")
+    finally:
+        close(resource)
+    report(set_expiry_rule())
+
+
+def set_expiry_rule() -> str:
+    """Have the bucket remove exported files after 2 days; returns a sentence about it."""
+    from cdp_pipelines.domain.contact_export.delivery import FILE_KEPT_DAYS, KEY_PREFIX
+    from cdp_pipelines.resources.object_store import ObjectStoreResource
+
+    store = ObjectStoreResource().open()
+    try:
+        return store.ensure_expiry_rule(KEY_PREFIX, days=FILE_KEPT_DAYS).sentence()
+    finally:
+        store.close()

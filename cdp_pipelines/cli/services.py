@@ -1,0 +1,56 @@
+"""The pipeline's services, opened for one command and closed after it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from cdp_pipelines.cli.local_environment import adopt_local_environment
+
+if TYPE_CHECKING:
+    from cdp_pipelines.pipelines.contact_export.services import ContactExportResource, ExportServices
+
+
+@contextmanager
+def export_services() -> Iterator["ExportServices"]:
+    """The same stores and outside systems that runs use, set up from the environment; closed when the block is left.
+
+    Raises:
+        ConfigurationError: a setting is missing or wrong.
+    """
+    adopt_local_environment()
+    resource = contact_export_resource()
+    try:
+        yield resource.services()
+    finally:
+        close(resource)
+
+
+def contact_export_resource() -> "ContactExportResource":
+    """Resources that take every setting from the environment, as the code location does."""
+    from cdp_pipelines.pipelines.contact_export.services import ContactExportResource
+    from cdp_pipelines.resources.alerts import AlertsResource
+    from cdp_pipelines.resources.cdp_mongo import CdpMongoResource
+    from cdp_pipelines.resources.export_history import ExportHistoryResource
+    from cdp_pipelines.resources.export_limits import ExportLimitsResource
+    from cdp_pipelines.resources.mailer import MailerResource
+    from cdp_pipelines.resources.notifications import NotificationsResource
+    from cdp_pipelines.resources.object_store import ObjectStoreResource
+
+    return ContactExportResource(
+        cdp_mongo=CdpMongoResource(),
+        object_store=ObjectStoreResource(),
+        mailer=MailerResource(),
+        notifications=NotificationsResource(),
+        export_history=ExportHistoryResource(),
+        alerts=AlertsResource(),
+        export_limits=ExportLimitsResource(),
+    )
+
+
+def close(resource: "ContactExportResource") -> None:
+    """Give the connections back."""
+    import dagster as dg
+
+    context = dg.build_init_resource_context()
+    resource.object_store.teardown_after_execution(context)
+    resource.cdp_mongo.teardown_after_execution(context)
