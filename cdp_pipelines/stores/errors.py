@@ -15,6 +15,10 @@ from cdp_pipelines.domain.errors import PermanentFailure, TransientFailure
 ATTEMPTS: Final = 5
 _LONGEST_WAIT_SECONDS: Final = 8.0
 
+# The server could not do it now: the codes of MongoDB's retryable errors (retryable writes specification), and the two
+# by which a cursor is lost when a server restarts or fails over (43 CursorNotFound, 175 QueryPlanKilled).
+_PASSING_CODES: Final = frozenset({6, 7, 43, 50, 89, 91, 134, 175, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -35,6 +39,12 @@ def translating(doing: str) -> Iterator[None]:
             f"MongoDB did not answer while {doing}. Check CDP_MONGO_URI and that the server is up (cdp doctor).",
         ) from exc
     except OperationFailure as exc:
+        if exc.code in _PASSING_CODES:
+            raise TransientFailure(
+                "MONGO_UNAVAILABLE",
+                f"MongoDB was interrupted while {doing} (code {exc.code}).",
+                details={"code": exc.code},
+            ) from exc
         raise PermanentFailure(
             "MONGO_REFUSED",
             f"MongoDB refused an operation while {doing} (code {exc.code}).",

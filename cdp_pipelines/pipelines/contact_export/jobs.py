@@ -10,6 +10,7 @@ contact_export_job = dg.define_asset_job(
     selection=[contact_exports],
     executor_def=dg.in_process_executor,
     # No automatic second attempt of a whole export (SPEC 3.4): a dead run is swept into `failed` and the user is told.
-    tags={"dagster/max_retries": "0"},
+    # Every step is bounded, so a run of an hour hangs; run monitoring then ends it and frees its place.
+    tags={"dagster/max_retries": "0", "dagster/max_runtime": "3600"},
     description="Exports the contacts of one request of one company and sends them to the user.",
 )

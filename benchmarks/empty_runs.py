@@ -1,0 +1,27 @@
+"""The peer of `queue_to_mail`: a code location whose runs do nothing, launched by a sensor like ours."""
+
+import os
+
+import dagster as dg
+
+BURST = int(os.environ.get("CDP_BENCH_BURST", "50"))
+
+
+@dg.op
+def nothing() -> None:
+    """Do nothing."""
+
+
+@dg.job(executor_def=dg.in_process_executor)
+def empty() -> None:
+    """A run of one step that does nothing."""
+    nothing()
+
+
+@dg.sensor(job=empty, minimum_interval_seconds=5, default_status=dg.DefaultSensorStatus.RUNNING)
+def burst() -> list[dg.RunRequest]:
+    """Ask for all runs at once; later ticks ask for the same keys, which Dagster launches no second time."""
+    return [dg.RunRequest(run_key=f"empty-{number}") for number in range(BURST)]
+
+
+defs = dg.Definitions(jobs=[empty], sensors=[burst])
