@@ -70,13 +70,13 @@ def _play(
     prepare(output.note)
     with export_services() as services:
         run.clear_the_way(services)
-        # Loading the code takes it some seconds, in which the demo data is written.
+        # Loading the code takes them some seconds, in which the demo data is written.
         dagster.start_daemon()
+        ui_url = dagster.start_webserver() if ui else ""
         run.load_data(services, scale=scale)
-        ui_url = ""
-        if ui:
-            with step("Starting the Dagster UI"):
-                ui_url = dagster.start_webserver()
+        if ui_url:
+            with step("Waiting for the Dagster UI"):
+                dagster.await_webserver(ui_url)
         outcomes = run.queue_requests(services, scale=scale)
         run.watch(services, outcomes, dagster, timeout_seconds=timeout_seconds)
         with step("Fetching the files and reading the mails"):

@@ -1,5 +1,6 @@
 """`cdp local …`: the embedded servers for development, tests and the demo."""
 
+import shutil
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -70,6 +71,9 @@ def down(
     with output.stderr().status("Stopping the local servers …"):
         DagsterProcesses(root).stop()
         LocalStack(root).down(delete_data)
+        if delete_data:
+            # The demo's downloads are data too.
+            shutil.rmtree(root / "demo", ignore_errors=True)
     if as_json:
         output.print_json({"stopped": True, "data_deleted": delete_data})
     else:
@@ -131,7 +135,8 @@ def env(
     as_json: JsonOption = False,
 ) -> None:
     """Print the settings that lead to the servers. They hold the local servers' passwords."""
-    from cdp_pipelines.local.stack import LocalStack, shell_file
+    from cdp_pipelines.local.stack import LocalStack
+    from cdp_pipelines.local.stack_environment import shell_file
 
     variables = LocalStack(root).env()
     if as_json or env_format is EnvFormat.JSON:

@@ -49,7 +49,7 @@ def adopt_local_environment(root: Path | None = None) -> bool:
 
     stack = LocalStack(root)
     if any(server.condition != "running" for server in stack.status()):
-        output.note(f"{ANCHOR} is not set, and not all local servers of {root} are running (see: cdp local status).")
+        output.note(f"{ANCHOR} is not set, and the local servers of {root} do not all run. Start them: cdp local up")
         return False
     added = missing_settings(os.environ, stack.env())
     os.environ.update(added)

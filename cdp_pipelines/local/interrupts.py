@@ -8,11 +8,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Final
+
+_HELD_BACK: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
 def interrupts_wait() -> Iterator[None]:
-    """Delay SIGINT until the block has ended; then it is as if it came only now. Other threads have no part in it."""
+    """Delay SIGINT and SIGTERM until the block has ended; then they come as if only now.
+
+    Signals reach the main thread alone, so in any other this does nothing.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -21,10 +27,11 @@ def interrupts_wait() -> Iterator[None]:
     def remember(number: int, _: FrameType | None) -> None:
         came.append(number)
 
-    before = signal.signal(signal.SIGINT, remember)
+    before = {number: signal.signal(number, remember) for number in _HELD_BACK}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-        if came and callable(before):
-            before(came[0], None)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for late in dict.fromkeys(came):
+            signal.raise_signal(late)

@@ -17,7 +17,7 @@ from cdp_pipelines.local.server import Launch, LocalServer, NotReady, Place
 
 SENDER: Final = "CDP exports <exports@cdp.example>"
 CLIENT_ID: Final = "cdp-local"
-_ANSWER_SECONDS: Final = 5
+_ANSWER_SECONDS: Final = 2
 _OK: Final = 200
 
 

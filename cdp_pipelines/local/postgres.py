@@ -4,6 +4,7 @@ Belongs here: making, starting and asking that server. Not here: any table. Two 
 storage) and `crm` (what the CRM would hold).
 """
 
+import hashlib
 import importlib.util
 import os
 import shutil
@@ -21,6 +22,7 @@ from cdp_pipelines.domain.errors import ConfigurationError, TransientFailure
 from cdp_pipelines.local.ports import HOST
 from cdp_pipelines.local.processes import Account, end_all
 from cdp_pipelines.local.server import Launch, LocalServer, NotReady, Place
+from cdp_pipelines.local.state import write_private
 
 DATABASES: Final = ("dagster", "crm")
 USER: Final = "postgres"
@@ -44,8 +46,8 @@ _SETTINGS: Final = {
 class Postgres(LocalServer):
     """PostgreSQL with a password, on 127.0.0.1 only.
 
-    As root it runs as `nobody`; where that account cannot reach the stack's folder or the binaries, both live in a
-    folder of their own under the system's temporary files, which `settings["home"]` records.
+    As root it runs as `nobody`; where that account cannot reach the stack's folder or the binaries, they live in a
+    folder of their own among the system's temporary files, named after the stack's folder.
     """
 
     name: ClassVar[str] = "postgres"
@@ -56,10 +58,11 @@ class Postgres(LocalServer):
     def prepare(self, place: Place) -> Launch:
         """See `LocalServer.prepare`."""
         account = _account()
-        _choose_home(place, account)
+        place.data.mkdir(parents=True, exist_ok=True)
+        _make_home(place, account)
         data = _data(place)
         _end_left_overs(data)
-        if not data.exists():
+        if not (data.exists() and _password_file(place).exists()):
             _make_cluster(place, data, account)
         settings = {**_SETTINGS, "port": str(place.ports["postgres"])}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -79,7 +82,7 @@ class Postgres(LocalServer):
 
     def variables(self, place: Place) -> dict[str, str]:
         """See `LocalServer.variables`."""
-        password = place.settings["password"]
+        password = _password_file(place).read_text(encoding="ascii")
         root = f"postgresql://{USER}:{password}@{HOST}:{place.ports['postgres']}"
         return {"DAGSTER_PG_URL": f"{root}/dagster", "CRM_AUDIT_DATABASE_URL": f"{root}/crm"}
 
@@ -94,9 +97,8 @@ class Postgres(LocalServer):
     def delete(self, place: Place) -> None:
         """See `LocalServer.delete`."""
         super().delete(place)
-        home = place.settings.pop("home", "")
-        if home and Path(home).exists():
-            shutil.rmtree(home)
+        if _home(place).exists():
+            shutil.rmtree(_home(place))
 
 
 def _account() -> Account | None:
@@ -121,24 +123,26 @@ def _package() -> Path:
     return Path(folders[0])
 
 
-def _choose_home(place: Place, account: Account | None) -> None:
-    place.settings.setdefault("password", token_hex(16))
-    place.data.mkdir(parents=True, exist_ok=True)
-    package = _package()
+def _home(place: Place) -> Path:
+    """The folder for what `nobody` cannot reach elsewhere; the same for the same stack, so that it is found again."""
+    # Kept over a restart of the machine, unlike /tmp.
+    kept = Path("/var/tmp")  # noqa: S108 - `_make_home` sees that the folder in it is ours
+    parent = kept if kept.is_dir() else Path(tempfile.gettempdir())
+    return parent / f"cdp-postgres-{hashlib.sha256(bytes(place.data)).hexdigest()[:16]}"
+
+
+def _make_home(place: Place, account: Account | None) -> None:
+    home, package = _home(place), _package()
     reaches_programs = account is None or _others_reach(package / "pginstall" / "bin" / "postgres")
     reaches_data = account is None or _others_reach(place.data)
-    home = place.settings.get("home", "")
-    if not (home and Path(home).is_dir()):
-        place.settings.pop("home", None)
-        if reaches_programs and reaches_data:
-            return
-        # Kept over a restart of the machine where the system has such a folder.
-        parent = Path("/var/tmp")  # noqa: S108 - mkdtemp makes a new folder there that is ours alone
-        home = tempfile.mkdtemp(prefix="cdp-postgres-", dir=parent if parent.is_dir() else None)
-        place.settings["home"] = home
-        Path(home).chmod(0o755)
+    if reaches_programs and reaches_data and not home.exists():
+        return
+    home.mkdir(mode=0o755, exist_ok=True)
+    if home.is_symlink() or home.stat().st_uid != os.geteuid():
+        raise ConfigurationError("LOCAL_FOLDER_TAKEN", f"{home} belongs to somebody else. Have it removed.")
+    home.chmod(0o755)
     if not reaches_programs:
-        _copy_programs(package, Path(home) / "programs")
+        _copy_programs(package, home / "programs")
 
 
 def _copy_programs(package: Path, target: Path) -> None:
@@ -163,24 +167,31 @@ def _others_reach(path: Path) -> bool:
 
 
 def _data(place: Place) -> Path:
-    return Path(place.settings["home"]) / "data" if place.settings.get("home") else place.data / "cluster"
+    home = _home(place)
+    return home / "data" if home.exists() else place.data / "cluster"
+
+
+def _password_file(place: Place) -> Path:
+    # Beside the data rather than in the stack's state: whichever of them is lost, the rest still fits together.
+    return place.data / "password"
 
 
 def _program(place: Place, name: str) -> str:
     package = _package()
-    copy = Path(place.settings.get("home", "")) / "programs" / package.name
-    return str((copy if place.settings.get("home") and copy.exists() else package) / "pginstall" / "bin" / name)
+    copy = _home(place) / "programs" / package.name
+    return str((copy if copy.exists() else package) / "pginstall" / "bin" / name)
 
 
 def _make_cluster(place: Place, data: Path, account: Account | None) -> None:
     # Under another name until it is whole: an interrupted `initdb` leaves something that looks like a cluster.
     unfinished = data.with_name(f"{data.name}.unfinished")
-    if unfinished.exists():
-        shutil.rmtree(unfinished)
+    for path in (unfinished, data):
+        if path.exists():
+            shutil.rmtree(path)
     unfinished.mkdir(mode=0o700)
+    write_private(_password_file(place), token_hex(16))
     with tempfile.TemporaryDirectory(prefix="cdp-postgres-") as folder:
-        password = Path(folder) / "password"
-        password.write_text(place.settings["password"], encoding="ascii")
+        password = Path(shutil.copy(_password_file(place), folder))
         if account is not None:
             for path in (unfinished, Path(folder), password):
                 os.chown(path, account.uid, account.gid)
@@ -211,8 +222,10 @@ def _end_left_overs(data: Path) -> None:
 
 
 def _psql(place: Place, database: str, statement: str) -> str:
+    if not _password_file(place).exists():
+        raise NotReady("its data folder was removed")
     arguments = ["-h", HOST, "-p", str(place.ports["postgres"]), "-U", USER, "-d", database]
-    environment = {"PGPASSWORD": place.settings["password"], "PGCONNECT_TIMEOUT": "5"}
+    environment = {"PGPASSWORD": _password_file(place).read_text(encoding="ascii"), "PGCONNECT_TIMEOUT": "5"}
     answer = _run([_program(place, "psql"), *arguments, "-XAtqw", "-c", statement], environment=environment)
     if answer.returncode != 0:
         raise NotReady(answer.stderr.strip() or "psql failed")

@@ -23,6 +23,8 @@ from cdp_pipelines.local.state import ServerState
 
 READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 10.0
+HUNG_SECONDS: Final = 2.0
+"""How long a server that does not answer gets to end by itself."""
 MARK: Final = "CDP_LOCAL_STACK_ROOT"
 """In the environment of every server: whoever starts one may be killed before writing down its process id."""
 
@@ -132,10 +134,11 @@ class Runner:
             else:
                 return
 
-    def stop(self) -> None:
+    def stop(self, *, patience_seconds: float = STOP_SECONDS) -> None:
         """End the process and what it started, and what it would leave behind."""
         if self.state.process is not None:
-            processes.stop(self.state.process, stop_signal=self.server.stop_signal, patience_seconds=STOP_SECONDS)
+            signal = self.server.stop_signal
+            processes.stop(self.state.process, stop_signal=signal, patience_seconds=patience_seconds)
         self.server.tidy(self.place)
 
     def status(self) -> ServerStatus:

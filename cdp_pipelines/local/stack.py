@@ -10,7 +10,6 @@ Everything lives in one folder (`.local`): `state.json`, `env` (for a shell to s
 `dagster_home/`. POSIX only.
 """
 
-import shlex
 import shutil
 import threading
 import time
@@ -21,22 +20,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import cdp_pipelines
 from cdp_pipelines.domain.errors import ConfigurationError
 from cdp_pipelines.local import own_servers, processes
 from cdp_pipelines.local.interrupts import interrupts_wait
 from cdp_pipelines.local.mongo import Mongo, MongoKind
 from cdp_pipelines.local.postgres import Postgres
-from cdp_pipelines.local.runner import MARK, STOP_SECONDS, Canceled, Died, Runner, ServerStatus
+from cdp_pipelines.local.runner import HUNG_SECONDS, MARK, STOP_SECONDS, Canceled, Died, Runner, ServerStatus
 from cdp_pipelines.local.seaweed import Seaweed
 from cdp_pipelines.local.server import LocalServer
+from cdp_pipelines.local.stack_environment import make_dagster_home, shell_file
 from cdp_pipelines.local.state import ServerState, load_state, only_one, save_state, write_private
 
 DEFAULT_ROOT: Final = Path(".local")
 _ATTEMPTS: Final = 2
 """A port can be taken between being chosen and being used; that does not happen twice."""
-# They would win over, or be added to, the keys in the environment of this stack.
-_IN_THE_WAY: Final = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_PROFILE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +76,7 @@ class LocalStack:
             self._end_unrecorded(states)
             started = self._start(states, list(self._servers), may_move=True)
             variables = self._variables(states)
-            self._make_dagster_home()
+            make_dagster_home(self.root / "dagster_home")
             write_private(self.root / "env", shell_file(variables))
         seconds = time.monotonic() - began
         return StackEnv(variables=variables, file=self.root / "env", started=started, seconds=seconds)
@@ -97,8 +94,9 @@ class LocalStack:
             self._end_unrecorded(states)
             (self.root / "env").unlink(missing_ok=True)
             if delete_data:
-                for name in states:
-                    self._runner(states, name).server.delete(self._runner(states, name).place)
+                for server in self._servers.values():
+                    # Also where `state.json` was lost: some keep data outside the folder.
+                    server.delete(Runner(server, self.root, ServerState(ports={})).place)
                 for folder in ("data", "logs", "dagster_home"):
                     shutil.rmtree(self.root / folder, ignore_errors=True)
                 (self.root / "state.json").unlink(missing_ok=True)
@@ -138,7 +136,10 @@ class LocalStack:
         Raises:
             ConfigurationError: `LOCAL_STACK_DOWN`, there never was a stack here.
         """
-        return self._variables(self._load())
+        try:
+            return self._variables(self._load())
+        except (KeyError, FileNotFoundError) as exc:  # what the first start would have made
+            raise _never_started() from exc
 
     @property
     def maildir(self) -> Path:
@@ -174,7 +175,7 @@ class LocalStack:
             known = ", ".join(self._servers)
             raise ConfigurationError("LOCAL_SERVER_UNKNOWN", f"There is no local server {name!r}, only {known}.")
         if name not in states:
-            raise ConfigurationError("LOCAL_STACK_DOWN", "The local servers were never started here. Run: cdp local up")
+            raise _never_started()
         return Runner(self._servers[name], self.root, states[name])
 
     def _variables(self, states: dict[str, ServerState]) -> dict[str, str]:
@@ -217,7 +218,7 @@ class LocalStack:
         may_move: bool,
     ) -> None:
         for left in reversed(range(_ATTEMPTS)):
-            runner.stop()  # what hangs, and what a crash left behind
+            runner.stop(patience_seconds=HUNG_SECONDS)  # what hangs, and what a crash left behind
             if taken := runner.taken_ports():
                 if not may_move:
                     raise runner.failure(f"another program listens on its port {taken[0]}")
@@ -257,20 +258,9 @@ class LocalStack:
         ]
         processes.end_all(left, patience_seconds=STOP_SECONDS)
 
-    def _make_dagster_home(self) -> None:
-        home = self.root / "dagster_home"
-        home.mkdir(parents=True, exist_ok=True)
-        beside = Path(cdp_pipelines.__file__ or "").parent.parent
-        for folder in (Path.cwd(), beside):
-            if (folder / "dagster.yaml").is_file():
-                shutil.copyfile(folder / "dagster.yaml", home / "dagster.yaml")
-                return
 
-
-def shell_file(variables: dict[str, str]) -> str:
-    """Lines for a POSIX shell to source."""
-    lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(variables.items())]
-    return "\n".join([f"unset {' '.join(_IN_THE_WAY)}", *lines]) + "\n"
+def _never_started() -> ConfigurationError:
+    return ConfigurationError("LOCAL_STACK_DOWN", "The local servers were never started here. Run: cdp local up")
 
 
 def _ports(states: dict[str, ServerState]) -> set[int]:

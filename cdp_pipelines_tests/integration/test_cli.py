@@ -74,7 +74,8 @@ def finished(services: ExportServices, tmp_path: Path, **changes: Any) -> str:
     store.upload_file(path=path, key=key, content_type="text/csv", download_name="export.csv", request_id=job_id)
     link = store.presign(key, valid_seconds=60)
     document = {
-        "job_id": job_id, "job_type": "export", "company_sso_id": COMPANY, "user_sso_id": "user-1", "status": "completed",
+        "job_id": job_id, "job_type": "export", "company_sso_id": COMPANY, "user_sso_id": "user-1",
+        "status": "completed",
         "email": "ann@example.com", "contact_ids": ["x"], "success_count": 1, "total_records": 1, "object_key": key,
         "created_at": datetime.now(UTC),
         "result": {
@@ -241,10 +242,25 @@ def test_the_doctor_finds_a_healthy_system_healthy(cdp: Cdp, services: ExportSer
     assert services.object_store().list_keys("private/exports/.doctor") == []
 
 
-def test_the_doctor_sees_dagsters_storage_and_that_no_daemon_runs(cdp: Cdp) -> None:
+def test_the_doctor_sees_dagsters_storage_and_settings(cdp: Cdp, stack_env: dict[str, str]) -> None:
+    # Whether a daemon was heard lately depends on the tests before.
+    answer = json.loads(cdp("doctor", "--only", "dagster", "--json").stdout)
+    found = {finding["check"]: finding["state"] for finding in answer["findings"]}
+    assert found["storage"] == found["dagster.yaml"] == "ok"
+    assert "run storage" not in found
+
+
+def test_the_doctor_sees_that_no_daemon_runs(cdp: Cdp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    assert findings(cdp, "--only", "dagster", exit_code=1)["dagster/dagster.yaml"] == "broken"
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     found = findings(cdp, "--only", "dagster", exit_code=1)
-    assert found["dagster/storage"] == found["dagster/dagster.yaml"] == "ok"
-    assert found["dagster/daemon sensor"] == "broken"
+    assert found["dagster/daemon sensor"] == found["dagster/daemon queued_run_coordinator"] == "broken"
+    assert found["dagster/run storage"] == "note"
+    (home / "dagster.yaml").write_text("no_such_setting: 1\n")
+    assert findings(cdp, "--only", "dagster", exit_code=1)["dagster/dagster.yaml"] == "broken"
 
 
 def test_the_doctor_names_what_is_broken(cdp: Cdp, mongo_db: Db, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:

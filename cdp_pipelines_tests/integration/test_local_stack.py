@@ -14,10 +14,12 @@ import pytest
 from pymongo import MongoClient
 
 from cdp_pipelines.domain.errors import ConfigurationError, TransientFailure
+from cdp_pipelines.local.postgres import _home
 from cdp_pipelines.local.processes import with_environment
 from cdp_pipelines.local.runner import MARK
-from cdp_pipelines.local.stack import LocalStack, shell_file
-from cdp_pipelines.local.state import load_state
+from cdp_pipelines.local.server import Place
+from cdp_pipelines.local.stack import LocalStack
+from cdp_pipelines.local.stack_environment import shell_file
 from cdp_pipelines_tests.support.waiting import wait_for
 
 SERVERS = {"mongo", "postgres", "s3", "mail", "apis"}
@@ -45,6 +47,10 @@ def listening(stack: LocalStack) -> set[str]:
     """The addresses on which the stack's processes listen."""
     found = (connection for process in running(stack) for connection in process.net_connections("tcp"))
     return {connection.laddr.ip for connection in found if connection.status == psutil.CONN_LISTEN}
+
+
+def postgres_home(stack: LocalStack) -> Path:
+    return _home(Place(data=stack.root / "data" / "postgres", log=stack.root, ports={}, settings={}))
 
 
 def test_a_stack_from_nothing_to_nothing(tmp_path: Path) -> None:
@@ -76,15 +82,10 @@ def test_a_stack_from_nothing_to_nothing(tmp_path: Path) -> None:
         with mongo(stack) as client:
             assert client["cdp"]["kept"].count_documents({}) == 0
     finally:
-        homes = [Path(state.settings["home"]) for state in states(stack) if "home" in state.settings]
         stack.down(delete_data=True)
     assert running(stack) == []
     assert [path.name for path in stack.root.iterdir()] == ["lock"]
-    assert not any(home.exists() for home in homes)
-
-
-def states(stack: LocalStack) -> list[Any]:
-    return list(load_state(stack.root / "state.json").values())
+    assert not postgres_home(stack).exists()
 
 
 def test_what_was_killed_is_started_again_and_nothing_else(tmp_path: Path) -> None:
@@ -191,6 +192,7 @@ def test_an_interrupted_up_leaves_nothing_that_down_does_not_find(tmp_path: Path
         stack.down(delete_data=True)
         child.wait(60)
     assert running(stack) == []
+    assert not postgres_home(stack).exists()
 
 
 def test_processes_that_nobody_wrote_down_are_ended(tmp_path: Path) -> None:
@@ -200,6 +202,7 @@ def test_processes_that_nobody_wrote_down_are_ended(tmp_path: Path) -> None:
         (stack.root / "state.json").unlink()
         stack.down()
         assert running(stack) == []
+        assert set(stack.up().started) == SERVERS
     finally:
         stack.down(delete_data=True)
 

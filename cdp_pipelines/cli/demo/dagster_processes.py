@@ -46,23 +46,28 @@ class DagsterProcesses:
         self._start("daemon", [str(_program("dagster-daemon")), "run", "-m", CODE_LOCATION])
 
     def start_webserver(self) -> str:
-        """Start the UI on a free port, wait until it answers, and return its address.
+        """Start the UI on a free port and return its address, where it does not answer yet.
 
         Raises:
             ConfigurationError: `PROGRAM_MISSING`.
-            TransientFailure: `UI_NOT_READY`.
         """
         port = _free_port()
         url = f"http://{_HOST}:{port}"
         program = str(_program("dagster-webserver"))
-        record = self._start("webserver", [program, "-h", _HOST, "-p", str(port), "-m", CODE_LOCATION], url=url)
-        ready = processes.wait_until(
-            lambda: processes.find(record) is None or _answers(f"{url}/server_info"), seconds=UI_READY_SECONDS
-        )
-        if not ready or processes.find(record) is None:
-            self.stop("webserver")
-            raise TransientFailure("UI_NOT_READY", f"The UI did not come up. Its log: {self.log_path('webserver')}")
+        self._start("webserver", [program, "-h", _HOST, "-p", str(port), "-m", CODE_LOCATION], url=url)
         return url
+
+    def await_webserver(self, url: str) -> None:
+        """Wait until the UI answers.
+
+        Raises:
+            TransientFailure: `UI_NOT_READY`.
+        """
+        processes.wait_until(
+            lambda: not self.is_running("webserver") or _answers(f"{url}/server_info"), seconds=UI_READY_SECONDS
+        )
+        if not self.is_running("webserver") or not _answers(f"{url}/server_info"):
+            raise TransientFailure("UI_NOT_READY", f"The UI did not come up. Its log: {self.log_path('webserver')}")
 
     def running(self) -> dict[str, str]:
         """Names of the processes that run, each with its address (empty for the daemon)."""

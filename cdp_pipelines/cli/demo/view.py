@@ -74,7 +74,8 @@ def further_lines(root: Path, files: Path, *, ui_url: str, kept_running: bool) -
     if kept_running:
         lines.append("  stop         cdp local down (add --delete-data to forget everything)")
     else:
-        lines.append("  start again  cdp demo --ui leaves servers and UI running; cdp local up starts the servers")
+        lines.append("  links, list  cdp local up (links work while the servers run); cdp export list; cdp doctor")
+        lines.append("  Dagster UI   cdp demo --ui leaves it running, and the servers")
     return lines
 
 

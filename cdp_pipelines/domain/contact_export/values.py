@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from cdp_pipelines.domain.cells import CellStyle, SheetColumn, XlsxCell, styled
 from cdp_pipelines.domain.contact_export import moments, numbers
-from cdp_pipelines.domain.contact_export.extraction import Contact, extractor
+from cdp_pipelines.domain.contact_export.extraction import Contact, Extractor
 from cdp_pipelines.domain.contact_export.fields import Column, FieldProperty
 from cdp_pipelines.domain.contact_export.texts import place_writer, text_writer
 from cdp_pipelines.domain.formula_guard import SUSPECT_FIRST, all_harmless, guard_csv, guard_text, guard_xlsx
@@ -39,21 +39,19 @@ class ContactRenderer(Generic[CellT]):
     def __init__(
         self, columns: Sequence[Column], kinds: Mapping[str, CellsOf[CellT]], money: MoneyOf[CellT], empty: CellT
     ) -> None:
-        top_level = [column.field.name for column in columns if column.field.is_default]
-        custom = [column.field.name for column in columns if not column.field.is_default]
-        coded = [
-            column.field.name
-            for column in columns
-            if not column.field.is_default and field_kind(column.field) == "currency"
-        ]
-        self._extract = extractor(top_level, custom, coded, empty)
+        fields = [column.field for column in columns]
+        self._extractor = Extractor(
+            top_level=[field.name for field in fields if field.is_default],
+            custom=[field.name for field in fields if not field.is_default],
+            coded=[field.name for field in fields if not field.is_default and field_kind(field) == "currency"],
+            missing=empty,
+        )
         self._rules: list[Rule[CellT]] = []
-        for column in columns:
-            field = column.field
-            place = top_level.index(field.name) if field.is_default else len(top_level) + custom.index(field.name)
+        for field in fields:
+            place = self._extractor.place(field.name, custom=not field.is_default)
             kind = field_kind(field)
             if kind == "currency":
-                code = None if field.is_default else len(top_level) + len(custom) + coded.index(field.name)
+                code = None if field.is_default else self._extractor.place_of_code(field.name)
                 self._rules.append(_money_rule(money, place, code, empty))
             else:
                 self._rules.append(_rule(kinds[kind], place))
@@ -64,7 +62,7 @@ class ContactRenderer(Generic[CellT]):
 
     def columns(self, contacts: Sequence[Contact]) -> list[list[CellT]]:
         """The cells of a batch, column by column: as many lists as columns, each as long as the batch."""
-        values = self._extract(contacts)
+        values = self._extractor.columns(contacts)
         return [rule(values) for rule in self._rules]
 
 

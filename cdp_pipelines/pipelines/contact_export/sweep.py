@@ -5,7 +5,7 @@ Every step is bounded and safe to repeat, and two sweepers at once end a job onc
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from bson import ObjectId
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
@@ -24,6 +24,9 @@ from cdp_pipelines.pipelines.contact_export.deliver import alert_once, send_emai
 from cdp_pipelines.pipelines.contact_export.services import ExportServices
 
 Document = dict[str, Any]
+
+_INTERRUPTED: Final = "The export was interrupted and could not be finished. Please ask for it again."
+_STOPPED: Final = "The export was stopped by an operator. Please ask for it again."
 
 
 @dataclass(slots=True)
@@ -83,17 +86,15 @@ def _why_dead(services: ExportServices, instance: DagsterInstance, document: Doc
     if document["status"] == "processing" and owner and all(run.run_id != owner for run in runs):
         found = instance.get_run_by_id(owner)
         runs = [*runs, found] if found else runs
-    if any(not run.is_finished for run in runs):
+    lease = document.get("lease") or {}
+    if document["status"] == "processing" and lease.get("expires_at", services.now()) <= services.now():
+        # Not a sign for longer than any step can take: dead, also when Dagster still counts its run as started, as it
+        # does after the whole code server died, or knows no such run. Should it live after all, it finds its lease gone.
+        return _INTERRUPTED
+    if not runs or any(not run.is_finished for run in runs):
+        # At work, waiting for a place, or never launched, which the queue's sensor looks after.
         return None
-    if not runs:
-        # Never launched: the queue's sensor launches it again. Begun, but by a run that Dagster no longer knows: dead
-        # once its lease ran out.
-        lease = document.get("lease") or {}
-        gone = document["status"] == "processing" and lease.get("expires_at", services.now()) <= services.now()
-        return "The export was interrupted and could not be finished. Please ask for it again." if gone else None
-    if runs[0].status == DagsterRunStatus.CANCELED:
-        return "The export was stopped by an operator. Please ask for it again."
-    return "The export was interrupted and could not be finished. Please ask for it again."
+    return _STOPPED if runs[0].status == DagsterRunStatus.CANCELED else _INTERRUPTED
 
 
 def _repeat_failure_emails(services: ExportServices, report: SweepReport) -> None:

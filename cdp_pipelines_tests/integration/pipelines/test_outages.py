@@ -189,6 +189,21 @@ def test_a_canceled_or_failed_dagster_run_is_swept(exports: Exports) -> None:
     assert exports.job(alive)["status"] == "queued"
 
 
+def test_a_job_without_a_sign_is_dead_whatever_dagster_says(exports: Exports) -> None:
+    """As after the whole code server died: nobody tells Dagster that the run is over."""
+    job_id = exports.queue()
+    (request,) = exports.tick()
+    run = exports.instance.create_run_for_job(
+        _job_definition(exports), tags=dict(request.tags), status=dg.DagsterRunStatus.STARTED
+    )
+    exports.services().jobs.start(job_id, exports.company, run.run_id, now=datetime.now(UTC))
+    exports.sweep(ahead=timedelta(minutes=10))
+    assert exports.job(job_id)["status"] == "processing"
+    exports.sweep(ahead=timedelta(minutes=16))
+    assert (exports.job(job_id)["status"], exports.job(job_id)["error"]["code"]) == ("failed", "RUN_DIED")
+    assert len(exports.emails(job_id)) == 1
+
+
 def test_two_runs_of_one_request(exports: Exports) -> None:
     job_id = exports.queue()
     (request,) = exports.tick()

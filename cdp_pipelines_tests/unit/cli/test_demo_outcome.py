@@ -72,4 +72,4 @@ def test_the_way_on_depends_on_what_still_runs() -> None:
     assert "http://127.0.0.1:3000" in running
     assert "cdp local down" in running
     assert "cdp demo --ui" in stopped
-    assert "cdp export list" not in stopped
+    assert "cdp local up" in stopped
