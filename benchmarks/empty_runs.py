@@ -1,6 +1,8 @@
 """The peer of `queue_to_mail`: a code location whose runs do nothing, launched by a sensor like ours."""
 
 import os
+import sys
+import time
 
 import dagster as dg
 
@@ -25,3 +27,18 @@ def burst() -> list[dg.RunRequest]:
 
 
 defs = dg.Definitions(jobs=[empty], sensors=[burst])
+
+
+def seconds_of_burst(size: int) -> float:
+    """Wait until `size` runs have ended; seconds from the first one's creation to the last one's end."""
+    with dg.DagsterInstance.get() as instance:
+        while True:
+            records = instance.get_run_records(dg.RunsFilter(job_name="empty"))
+            ends = [record.end_time for record in records if record.end_time is not None]
+            if len(ends) >= size:
+                return max(ends) - min(record.create_timestamp.timestamp() for record in records)
+            time.sleep(1)
+
+
+if __name__ == "__main__":
+    print(seconds_of_burst(int(sys.argv[1])))  # read by queue_to_mail

@@ -13,9 +13,9 @@ Contact: TypeAlias = Mapping[str, Any]
 
 
 class Extractor:
-    """Takes columns of values out of contacts: fields at the top, custom ones, and the currency codes of the coded ones.
+    """Takes columns of values out of contacts: fields at the top, custom ones, currency codes of the coded ones.
 
-    What is not there is `missing`. Of entries with the same key the first counts; entries that are none are passed over.
+    What is not there is `missing`. Of entries with one key the first counts; entries that are none are passed over.
     """
 
     def __init__(self, top_level: Sequence[str], custom: Sequence[str], coded: Sequence[str], missing: Any) -> None:

@@ -88,8 +88,8 @@ def _why_dead(services: ExportServices, instance: DagsterInstance, document: Doc
         runs = [*runs, found] if found else runs
     lease = document.get("lease") or {}
     if document["status"] == "processing" and lease.get("expires_at", services.now()) <= services.now():
-        # Not a sign for longer than any step can take: dead, also when Dagster still counts its run as started, as it
-        # does after the whole code server died, or knows no such run. Should it live after all, it finds its lease gone.
+        # Not a sign for longer than any step can take: dead, also when Dagster counts its run as started, as it does
+        # after the whole code server died, or knows no such run. Should it live after all, it finds its lease gone.
         return _INTERRUPTED
     if not runs or any(not run.is_finished for run in runs):
         # At work, waiting for a place, or never launched, which the queue's sensor looks after.
