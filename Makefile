@@ -58,8 +58,10 @@ demo-ui: install ## The same, and leave Dagster's UI running
 	@$(BIN)/cdp demo --ui
 
 .PHONY: bench
-bench: install ## Measure rendering beside other writers
+bench: install ## Measure rendering beside other writers, and the way from queue to mail
 	@$(BIN)/python -m benchmarks.render
+	@$(BIN)/python -m benchmarks.render --source mongo
+	@$(BIN)/python -m benchmarks.queue_to_mail
 
 # -- checking --------------------------------------------------------------------------------------------------------
 

@@ -9,21 +9,24 @@ import argparse
 import csv
 import gc
 import json
+import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from benchmarks.render_rows import SOURCES, Batches
+from benchmarks.render_rows import SOURCES, Batches, load_into_mongo
 from cdp_pipelines.domain.cells import StyledCell
 from cdp_pipelines.domain.contact_export.fields import Column
 from cdp_pipelines.domain.contact_export.values import csv_renderer, sheet_columns, xlsx_renderer
 from cdp_pipelines.formats.table_file import open_table
+from cdp_pipelines.local.stack import LocalStack
 
 ZONE = ZoneInfo("Asia/Jakarta")
 Work = Callable[[Path], None]
@@ -35,6 +38,15 @@ def ours(file_format: str, columns: tuple[Column, ...], batches: Batches) -> Wor
         with open_table(path, file_format, sheet_columns(columns, file_format)) as table:
             for batch in batches():
                 table.write_columns(renderer.columns(batch))
+
+    return work
+
+
+def drained(batches: Batches) -> Work:
+    """The raw ceiling of reading: all documents received, nothing made of them."""
+
+    def work(path: Path) -> None:
+        path.write_text(str(sum(len(batch) for batch in batches())))
 
     return work
 
@@ -97,10 +109,11 @@ PEERS: dict[str, tuple[str, Callable[[list[list[Any]]], Work]]] = {
     "XlsxWriter constant_memory": ("xlsx", xlsxwriter_constant_memory),
     "csv.writer, bare": ("csv", bare_csv),
 }
+DRAINED = "source drained, no file"
 OURS = {"ours, XLSX": "xlsx", "ours, CSV": "csv"}
 TABLES = (
-    ("XLSX", "ours, XLSX", ("pandas to_excel", "openpyxl write-only", "XlsxWriter constant_memory")),
-    ("CSV", "ours, CSV", ("csv.writer, bare",)),
+    ("XLSX", "ours, XLSX", ("pandas to_excel", "openpyxl write-only", "XlsxWriter constant_memory", DRAINED)),
+    ("CSV", "ours, CSV", ("csv.writer, bare", DRAINED)),
 )
 
 
@@ -109,6 +122,8 @@ def measure(candidate: str, source: str, rows: int, repeat: int) -> dict[str, fl
     columns, batches = SOURCES[source](rows)
     if candidate in OURS:
         work = ours(OURS[candidate], columns, batches)
+    elif candidate == DRAINED:
+        work = drained(batches)
     else:
         file_format, make = PEERS[candidate]
         work = make(prepared(file_format, columns, batches))
@@ -144,11 +159,36 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--source", choices=sorted(SOURCES), default="memory")
     parser.add_argument("--only", choices=[table[0].lower() for table in TABLES])
-    parser.add_argument("--candidate", choices=[*OURS, *PEERS], help=argparse.SUPPRESS)
+    parser.add_argument("--candidate", choices=[*OURS, *PEERS, DRAINED], help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.candidate:
         print(json.dumps(measure(asked.candidate, asked.source, asked.rows, asked.repeat)))
         return
+    with _servers(asked.source, asked.rows):
+        print_tables(asked)
+
+
+@contextmanager
+def _servers(source: str, rows: int) -> Iterator[None]:
+    """For `mongo` without CDP_MONGO_URI: the embedded server, filled, for as long as the tables take."""
+    if source != "mongo":
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="cdp-bench-") as folder:
+        stack = None
+        if "CDP_MONGO_URI" not in os.environ:
+            stack = LocalStack(Path(folder))
+            stack.up()
+            os.environ["CDP_MONGO_URI"] = stack.env()["CDP_MONGO_URI"]
+        try:
+            load_into_mongo(os.environ["CDP_MONGO_URI"], rows)
+            yield
+        finally:
+            if stack is not None:
+                stack.down(delete_data=True)
+
+
+def print_tables(asked: argparse.Namespace) -> None:
     for title, we, others in TABLES:
         if asked.only and asked.only != title.lower():
             continue

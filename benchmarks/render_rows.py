@@ -4,14 +4,22 @@ A source is a function `rows -> (columns, open)`, where `open()` gives an iterab
 one to `SOURCES` to measure another way in.
 """
 
+import os
 import random
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cdp_pipelines.domain.contact_export.fields import Column, FieldProperty, choose_columns
+from bson import ObjectId
+from pymongo import MongoClient
+
+from cdp_pipelines.domain.contact_export.fields import Column, FieldProperty, choose_columns, projection
+from cdp_pipelines.domain.contact_export.request import Selection
+from cdp_pipelines.resources.cdp_mongo import connect
+from cdp_pipelines.stores.contacts import ContactReader
 
 BATCH_ROWS = 500
+DATABASE = "cdp_bench"
 
 Contact = dict[str, Any]
 Batches = Callable[[], Iterable[Sequence[Contact]]]
@@ -93,7 +101,28 @@ def from_memory(rows: int) -> tuple[tuple[Column, ...], Batches]:
     return choose_columns(fields(), None).columns, lambda: batches
 
 
-SOURCES: dict[str, Source] = {"memory": from_memory}
+def load_into_mongo(uri: str, rows: int) -> None:
+    """Put the same contacts into MongoDB, with the index that the sort uses."""
+    with MongoClient[Contact](uri) as client:
+        collection = client[DATABASE]["contacts"]
+        collection.drop()
+        collection.create_index([("company_sso_id", 1), ("created_at", -1), ("_id", 1)])
+        for batch in from_memory(rows)[1]():
+            collection.insert_many([{**contact, "_id": ObjectId(contact["_id"])} for contact in batch])
+
+
+def from_mongo(rows: int) -> tuple[tuple[Column, ...], Batches]:
+    """The first 10,000 in the order of `created_at`, through the cursor that an export uses."""
+    columns = choose_columns(fields(), None).columns
+    client = connect(os.environ["CDP_MONGO_URI"])
+    reader = ContactReader(client[DATABASE], "demo")
+    selection = Selection(mode="first_10k_sorted")
+    if reader.count(selection) != rows:
+        raise SystemExit(f"MongoDB does not hold {rows} contacts; run the benchmark without --candidate")
+    return columns, lambda: (batch.contacts for batch in reader.batches(selection, projection(columns)))
+
+
+SOURCES: dict[str, Source] = {"memory": from_memory, "mongo": from_mongo}
 
 
 def _contact(dice: random.Random, number: int, custom: list[FieldProperty]) -> Contact:

@@ -12,14 +12,8 @@ from cdp_pipelines.pipelines.companies.sensors import company_partitions
 from cdp_pipelines.pipelines.contact_export.assets import contact_exports
 from cdp_pipelines.pipelines.contact_export.jobs import contact_export_job
 from cdp_pipelines.pipelines.contact_export.sensors import contact_export_requests, export_run_failures
-from cdp_pipelines.pipelines.contact_export.services import ContactExportResource
-from cdp_pipelines.resources.alerts import AlertsResource
+from cdp_pipelines.pipelines.contact_export.services import from_environment
 from cdp_pipelines.resources.cdp_mongo import CdpMongoResource
-from cdp_pipelines.resources.export_history import ExportHistoryResource
-from cdp_pipelines.resources.export_limits import ExportLimitsResource
-from cdp_pipelines.resources.mailer import MailerResource
-from cdp_pipelines.resources.notifications import NotificationsResource
-from cdp_pipelines.resources.object_store import ObjectStoreResource
 from cdp_pipelines.resources.work_directory import WorkDirectoryResource
 
 
@@ -28,15 +22,7 @@ def default_resources() -> dict[str, Any]:
     cdp_mongo = CdpMongoResource()
     return {
         "cdp_mongo": cdp_mongo,
-        "contact_export": ContactExportResource(
-            cdp_mongo=cdp_mongo,
-            object_store=ObjectStoreResource(),
-            mailer=MailerResource(),
-            notifications=NotificationsResource(),
-            export_history=ExportHistoryResource(),
-            alerts=AlertsResource(),
-            export_limits=ExportLimitsResource(),
-        ),
+        "contact_export": from_environment(cdp_mongo),
         "work_directory": WorkDirectoryResource(),
         # Ids and paths pass between the steps of one process; nothing of them is to outlive it.
         "io_manager": dg.mem_io_manager,

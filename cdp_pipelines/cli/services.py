@@ -27,24 +27,9 @@ def export_services() -> Iterator["ExportServices"]:
 
 def contact_export_resource() -> "ContactExportResource":
     """Resources that take every setting from the environment, as the code location does."""
-    from cdp_pipelines.pipelines.contact_export.services import ContactExportResource
-    from cdp_pipelines.resources.alerts import AlertsResource
-    from cdp_pipelines.resources.cdp_mongo import CdpMongoResource
-    from cdp_pipelines.resources.export_history import ExportHistoryResource
-    from cdp_pipelines.resources.export_limits import ExportLimitsResource
-    from cdp_pipelines.resources.mailer import MailerResource
-    from cdp_pipelines.resources.notifications import NotificationsResource
-    from cdp_pipelines.resources.object_store import ObjectStoreResource
+    from cdp_pipelines.pipelines.contact_export.services import from_environment
 
-    return ContactExportResource(
-        cdp_mongo=CdpMongoResource(),
-        object_store=ObjectStoreResource(),
-        mailer=MailerResource(),
-        notifications=NotificationsResource(),
-        export_history=ExportHistoryResource(),
-        alerts=AlertsResource(),
-        export_limits=ExportLimitsResource(),
-    )
+    return from_environment()
 
 
 def close(resource: "ContactExportResource") -> None:

@@ -14,7 +14,7 @@ from cdp_pipelines.domain.contact_export.delivery import (
 )
 from cdp_pipelines.domain.contact_export.messages import MessageFacts, compose, message_id, notification_text
 from cdp_pipelines.domain.contact_export.request import FileFormat
-from cdp_pipelines.domain.errors import CdpError
+from cdp_pipelines.domain.errors import CdpError, PermanentFailure
 from cdp_pipelines.domain.events import event_line
 from cdp_pipelines.domain.timezones import resolve_timezone
 from cdp_pipelines.pipelines.contact_export.heartbeat import Beat
@@ -69,21 +69,15 @@ def send_email(services: ExportServices, document: Document, variant: EmailVaria
     if not services.deliveries.begin(job_id, company, "email", variant, now=services.now()):
         return False
     attached = path is not None and path.stat().st_size <= services.limits.attachment_bytes()
-    facts = message_facts(document, attached=attached)
-    composed = compose(variant, facts)
     try:
         mailer = services.mailer()
-        mailer.send(
-            OutgoingEmail(
-                to=document["email"],
-                subject=composed.subject,
-                text=composed.text,
-                html=composed.html,
-                message_id=message_id(job_id, variant, mailer.domain),
-                headers={"X-Request-ID": job_id},
-                attachment=_attachment(path, facts.file_name or path.name) if attached and path is not None else None,
-            )
-        )
+        try:
+            mailer.send(_email(document, variant, mailer.domain, path if attached else None))
+        except PermanentFailure as exc:
+            if not attached or exc.code != "SMTP_TOO_LARGE":
+                raise
+            # This server takes less than our own limit allows; the link in the email leads to the same file.
+            mailer.send(_email(document, variant, mailer.domain, None))
     except MailerOutcomeUnknown:
         # It may have been taken. A second email is worse than a missing one whose link the status document shows.
         logger.warning("[%s] the mail server went away before it confirmed the email; it is not sent again", job_id)
@@ -94,6 +88,20 @@ def send_email(services: ExportServices, document: Document, variant: EmailVaria
         services.deliveries.mark(job_id, "email", "sent")
         logger.info(event_line("cdp_export_email_sent", request_id=job_id, company_sso_id=company, variant=variant))
     return True
+
+
+def _email(document: Document, variant: EmailVariant, domain: str, attached: Path | None) -> OutgoingEmail:
+    facts = message_facts(document, attached=attached is not None)
+    composed = compose(variant, facts)
+    return OutgoingEmail(
+        to=document["email"],
+        subject=composed.subject,
+        text=composed.text,
+        html=composed.html,
+        message_id=message_id(document["job_id"], variant, domain),
+        headers={"X-Request-ID": document["job_id"]},
+        attachment=_attachment(attached, facts.file_name or attached.name) if attached is not None else None,
+    )
 
 
 def _format_of(path: Path) -> FileFormat:

@@ -43,6 +43,19 @@ class ContactExportResource(dg.ConfigurableResource[None]):
         return ExportServices(self)
 
 
+def from_environment(cdp_mongo: CdpMongoResource | None = None) -> ContactExportResource:
+    """The resource that takes every setting from the environment when it needs it; for runs, sensors and commands."""
+    return ContactExportResource(
+        cdp_mongo=cdp_mongo or CdpMongoResource(),
+        object_store=ObjectStoreResource(),
+        mailer=MailerResource(),
+        notifications=NotificationsResource(),
+        export_history=ExportHistoryResource(),
+        alerts=AlertsResource(),
+        export_limits=ExportLimitsResource(),
+    )
+
+
 class ExportServices:
     """Stores and outside systems of contact exports, and the clock."""
 

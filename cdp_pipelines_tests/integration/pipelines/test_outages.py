@@ -60,6 +60,17 @@ def test_mail_refused_for_good_fails_the_export_and_the_sweeper_tells_later(
     assert list(email.iter_attachments()) == []
 
 
+def test_a_server_that_takes_no_large_mail_gets_the_link_alone(exports: Exports, mail_faults: MailControl) -> None:
+    job_id = exports.queue()
+    answer = "552 5.3.4 Message size exceeds fixed limit"
+    mail_faults.fail(MailFailure(stage="data", answer=answer, times=1, recipient=f"{job_id}@example.com"))
+    (request,) = exports.tick()
+    assert exports.run(request).success
+    (email,) = exports.emails(job_id)
+    assert list(email.iter_attachments()) == []
+    assert exports.job(job_id)["result"]["url"] in email.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+
+
 def test_an_email_whose_fate_is_unknown_is_never_sent_again(exports: Exports, mail_faults: MailControl) -> None:
     job_id = exports.queue()
     mail_faults.fail(MailFailure(stage="stored", drop=True, recipient=f"{job_id}@example.com"))
