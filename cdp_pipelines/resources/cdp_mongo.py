@@ -39,6 +39,8 @@ def connect(uri: str, **options: Any) -> "MongoClient[dict[str, Any]]":
             maxPoolSize=10,
             appname="cdp_pipelines",
             uuidRepresentation="standard",
+            # A BSON date beyond Python's calendar comes as DatetimeMS instead of failing the whole read.
+            datetime_conversion="DATETIME_AUTO",
             **options,
         )
     except (InvalidURI, PymongoConfigurationError, ValueError) as exc:

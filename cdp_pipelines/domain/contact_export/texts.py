@@ -19,6 +19,7 @@ TextOf: TypeAlias = Callable[[Any], str]
 
 _COORDINATE: Final = r"[+-]?[0-9]{1,3}(?:\.[0-9]+)?"
 _PLACE_TEXT: Final = re.compile(rf" *{_COORDINATE} *, *{_COORDINATE} *")
+_JSON_TYPES: Final = (list, tuple, Mapping)
 _PLACE_KEYS: Final = (("lat", "lng"), ("latitude", "longitude"), ("lat", "lon"), ("lat", "long"))
 
 
@@ -29,12 +30,14 @@ def text_writer(guard: Guard, iso: IsoOf) -> TextOf:
     def text_of(value: Any) -> str:
         if value is None:
             return ""
-        if value is True or value is False:
-            return "true" if value else "false"
         if isinstance(value, str):
             return guard(str(value))
-        if isinstance(value, list | tuple | Mapping):
-            return guard(to_json(value))
+        if value is True or value is False:
+            return "true" if value else "false"
+        if type(value) is list or isinstance(value, _JSON_TYPES):
+            # It begins with a bracket or a brace, which no guard minds, unless JSON could not write it.
+            text = to_json(value)
+            return text if text[0] in "[{" else guard(text)
         # Base64 may begin with a plus, and anything may stand in what an unknown type prints.
         return _scalar(value, iso) or guard(_opaque(value))
 
@@ -50,7 +53,7 @@ def place_writer(text_of: TextOf) -> TextOf:
         pair = _place(value)
         if pair is None:
             return text_of(value)
-        latitude, longitude = to_number(pair[0]), to_number(pair[1])
+        latitude, longitude = map(to_number, pair)
         if latitude is None or longitude is None:
             return text_of(",".join(part if isinstance(part, str) else text_of(part) for part in pair))
         return f"{plain(latitude)},{plain(longitude)}"
@@ -108,11 +111,12 @@ def _json_writer(iso: IsoOf) -> TextOf:
     def to_json(value: Any) -> str:
         if type(value) is list and value:
             try:
-                inside = "".join(value)
+                inside = '","'.join(value)
             except TypeError:
-                inside = '"'
-            if inside.isprintable() and '"' not in inside and "\\" not in inside:
-                return '["' + '","'.join(value) + '"]'
+                inside = "\\"
+            # Only the quotes put in between, and nothing that JSON escapes: this is what the encoder would write.
+            if inside.count('"') == 2 * len(value) - 2 and "\\" not in inside and inside.isprintable():
+                return f'["{inside}"]'
         try:
             return encode(value)
         except (TypeError, ValueError, RecursionError):
