@@ -16,7 +16,7 @@ def test_dates_are_utc_and_one_beyond_the_calendar_does_not_fail_the_read() -> N
     assert read == {"now": datetime(2024, 5, 1, tzinfo=UTC), "beyond": DatetimeMS(2**52)}
 
 
-@pytest.mark.parametrize("uri", ["nonsense", "http://user:secret@host/", "mongodb://user:secret@host:port/"])
+@pytest.mark.parametrize("uri", ["http://user:secret@host/", "mongodb://user:secret@host:port/"])
 def test_a_wrong_uri_is_named_without_its_password(uri: str) -> None:
     with pytest.raises(ConfigurationError, match="CDP_MONGO_URI") as raised:
         connect(uri)
