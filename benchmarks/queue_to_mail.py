@@ -22,8 +22,9 @@ from pymongo import MongoClient
 
 from cdp_pipelines.domain.contact_export.delivery import TERMINAL_STATUSES
 from cdp_pipelines.local.stack import LocalStack
-from cdp_pipelines_tests.e2e.dagster_services import process, tool, wait_for
+from cdp_pipelines_tests.e2e.dagster_services import process, tool
 from cdp_pipelines_tests.integration.pipelines.harness import Exports, contact_id
+from cdp_pipelines_tests.support.waiting import wait_for
 
 Document = dict[str, Any]
 CONTACTS = 100
@@ -35,7 +36,7 @@ def ended(exports: Exports, job_id: str) -> Document:
         job = exports.job(job_id)
         return job if job["status"] in TERMINAL_STATUSES else None
 
-    return wait_for(probe, f"the end of {job_id}", seconds=900, every=0.1)
+    return wait_for(f"the end of {job_id}", probe, seconds=900, every=0.1)
 
 
 def singles(exports: Exports, count: int) -> list[tuple[float, float]]:

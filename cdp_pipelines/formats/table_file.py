@@ -8,6 +8,7 @@
 Leaving the block by an exception removes the partial file. Not here: how cells are made (`domain`).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -54,7 +55,7 @@ class TableFile(Protocol[CellT_contra]):
     ) -> None: ...
 
 
-class TableFileBase(Generic[CellT]):
+class TableFileBase(ABC, Generic[CellT]):
     """What every table file shares: counting, batches of rows, and what becomes of the file at the end."""
 
     def __init__(self, path: Path, columns: Sequence[SheetColumn]) -> None:
@@ -118,14 +119,14 @@ class TableFileBase(Generic[CellT]):
         finally:
             self.path.unlink(missing_ok=True)
 
-    def _append(self, columns: Sequence[Sequence[CellT]]) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _append(self, columns: Sequence[Sequence[CellT]]) -> None: ...
 
-    def _finish(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _finish(self) -> None: ...
 
-    def _discard(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _discard(self) -> None: ...
 
     def __enter__(self) -> Self:
         return self

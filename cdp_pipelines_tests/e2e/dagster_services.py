@@ -4,27 +4,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
 
 import httpx
 
+from cdp_pipelines_tests.support.waiting import wait_for
+
 REPOSITORY = Path(__file__).parents[2]
-T = TypeVar("T")
-
-
-def wait_for(probe: Callable[[], T | None], what: str, *, seconds: float = 120, every: float = 0.25) -> T:
-    """Poll until the probe gives something, with a deadline."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = probe()
-        if found:
-            return found
-        time.sleep(every)
-    raise AssertionError(f"{what} did not happen within {seconds:.0f} s")
 
 
 @contextmanager
@@ -76,7 +64,7 @@ def webserver(env: Mapping[str, str], log: Path, port: int) -> Iterator[str]:
         str(REPOSITORY / "workspace.yaml"),
     ]
     with process(arguments, env, log):
-        wait_for(lambda: _answers(url), "the Dagster UI's start")
+        wait_for("the Dagster UI's start", lambda: _answers(url), seconds=120)
         yield url
 
 

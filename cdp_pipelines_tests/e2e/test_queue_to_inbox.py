@@ -15,8 +15,9 @@ import psutil
 import pytest
 
 from cdp_pipelines.domain.contact_export.delivery import TERMINAL_STATUSES
-from cdp_pipelines_tests.e2e.dagster_services import daemon, wait_for
+from cdp_pipelines_tests.e2e.dagster_services import daemon
 from cdp_pipelines_tests.integration.pipelines.harness import Document, Exports, contact_id
+from cdp_pipelines_tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -26,7 +27,7 @@ def ended(live: Exports, job_id: str, seconds: float = 120) -> Document:
         job = live.job(job_id)
         return job if job["status"] in TERMINAL_STATUSES else None
 
-    return wait_for(probe, f"the end of {job_id}", seconds=seconds)
+    return wait_for(f"the end of {job_id}", probe, seconds=seconds, every=0.25)
 
 
 def test_an_inserted_document_becomes_an_email_with_the_very_rows(live: Exports, running_daemon: Path) -> None:
@@ -50,7 +51,7 @@ def test_a_link_stops_working_after_it_expires(live: Exports, running_daemon: Pa
     store = live.resource.object_store.open()
     link = store.presign(job["result"]["key"], valid_seconds=2)
     assert httpx.get(link.url).status_code == 200
-    wait_for(lambda: httpx.get(link.url).status_code == 403, "the link's death", seconds=20)
+    wait_for("the link's death", lambda: httpx.get(link.url).status_code == 403, seconds=20)
 
 
 def test_every_kind_of_request_ends_rightly(live: Exports, running_daemon: Path) -> None:
@@ -108,7 +109,7 @@ def test_a_run_killed_half_way_is_swept_into_failed(
     def working() -> int | None:
         return live.job(job_id).get("success_count")
 
-    wait_for(working, "the first written batch", every=0.05)
+    wait_for("the first written batch", working, seconds=120)
     run_id = live.job(job_id)["run_id"]
     victims = [p for p in psutil.process_iter(["cmdline"]) if run_id in " ".join(p.info["cmdline"] or [])]
     for victim in victims:
