@@ -115,7 +115,8 @@ class XlsxFile(TableFileBase[XlsxCell]):
                 append(None)
             elif isinstance(cell, StyledCell):
                 content, style = cell
-                value = self._native(content)
+                # Most styled cells are finite floats; a call for each would cost as much as writing it.
+                value = content if type(content) is float and content - content == 0.0 else self._native(content)
                 if style is own or style == own or value == "":
                     append(None if value == "" else value)
                 else:
