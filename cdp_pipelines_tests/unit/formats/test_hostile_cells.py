@@ -112,7 +112,8 @@ keys = st.sampled_from(["lat", "lng", "latitude", "longitude", "type", "coordina
 bson_values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3), max_leaves=5
 )
-relaxed = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples in every run: a test that fails once in a hundred runs stops others, not the one who broke it.
+relaxed = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 @relaxed
