@@ -1,0 +1,51 @@
+"""One row of the CRM's `audits` table as this pipeline reads it, and what is looked up for it.
+
+Belongs here: the shapes that pass between reading, transforming and writing. Not here: any rule.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple, TypeAlias
+
+SOURCE: Final = "crm_migration"
+"""`source` and `source_tag` of every migrated document; native documents have no `source_tag`."""
+EXTERNAL_ID_PREFIX: Final = "crm_audit:"
+
+Document: TypeAlias = dict[str, Any]
+
+
+class Audit(NamedTuple):
+    """One audit. `created_at` is UTC-aware, or None where the source holds no instant that a calendar knows."""
+
+    id: int
+    auditable_id: int | None
+    auditable_type: str | None
+    associated_id: int | None
+    associated_type: str | None
+    user_id: int | None
+    user_type: str | None
+    action: str | None
+    audited_changes: Any
+    comment: str | None
+    created_at: datetime | None
+
+
+class ContactRef(NamedTuple):
+    """The CDP contact of a CRM person: its id in 24 hex digits, and since when the live feed writes its timeline."""
+
+    customer_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CrmUser:
+    """A row of the CRM's `users`. The email is personal: it goes to the launchpad and nowhere else."""
+
+    email: str | None
+    full_name: str | None
+    deleted: bool
+
+
+def external_id(audit_id: int) -> str:
+    """`crm_audit:{id}`."""
+    return f"{EXTERNAL_ID_PREFIX}{audit_id}"

@@ -1,0 +1,59 @@
+"""What an audit changed: `{field, from, to}` for every attribute, under its label (SPEC 5.2, changes)."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, Final
+
+UPDATE: Final = "update"
+DESTROY: Final = "destroy"
+_INT64: Final = range(-(2**63), 2**63)
+_PAIR: Final = 2
+
+
+def is_pair(value: object) -> bool:
+    """Whether a value of an update is `[old, new]`; audits combined by `max_audits` mix in plain values."""
+    return isinstance(value, list) and len(value) == _PAIR
+
+
+def latest_value(value: Any, action: str | None) -> Any:
+    """What the attribute was after the audit; for a pair whose new value is empty, what it was before."""
+    if action == UPDATE and is_pair(value):
+        return value[1] if value[1] is not None else value[0]
+    return value
+
+
+def field_changes(changes: Mapping[str, Any], action: str | None, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The changes in the order of the source, each `{field, from, to}` with values that BSON can hold.
+
+    An attribute without a label keeps its column's name.
+    """
+    found = []
+    for column, value in changes.items():
+        before, after = _sides(value, action)
+        found.append({"field": labels.get(column, column), "from": storable(before), "to": storable(after)})
+    return found
+
+
+def _sides(value: Any, action: str | None) -> tuple[Any, Any]:
+    if action == UPDATE:
+        # A plain value in an update is the snapshot of a create that `max_audits` merged into it.
+        return (value[0], value[1]) if is_pair(value) else (None, value)
+    if action == DESTROY:
+        return value, None
+    return None, value
+
+
+def storable(value: Any) -> Any:
+    """The value in BSON's types: whole numbers beyond 64 bits and dates as text, keys as text without NUL."""
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return value
+    if kind is int:
+        return value if value in _INT64 else str(value)
+    if kind is float:
+        return value if value - value == 0 else str(value)
+    if kind is list:
+        return [storable(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key).replace("\0", ""): storable(item) for key, item in value.items()}
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)

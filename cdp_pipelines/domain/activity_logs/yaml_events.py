@@ -1,0 +1,134 @@
+"""Any YAML text to plain values, from libyaml's events: the full path, for what `yaml_fast.py` does not know.
+
+Belongs here: structure, anchors, bounds. PyYAML's own composing is not used: it forgets whether a scalar was quoted,
+refuses lists as keys, and fails on days that no calendar has.
+"""
+
+import re
+from typing import Any, Final, cast
+
+import yaml
+
+from cdp_pipelines.domain.activity_logs.yaml_limits import Budget, Refused, check_depth
+from cdp_pipelines.domain.activity_logs.yaml_objects import list_value, mapping_value, scalar_value, tag_name
+from cdp_pipelines.domain.activity_logs.yaml_scalars import key_text, resolve_plain, without_surrogates
+
+FULL_LOADER: Final[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+"""libyaml's parser, or PyYAML's own where the extension is not built."""
+
+_OPEN: Final = object()
+_FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def read_events(text: str, loader_class: Any = FULL_LOADER) -> Any:
+    """The only document of the text as plain values.
+
+    Raises:
+        Refused: it is not YAML, there is not exactly one document, or it is beyond the bounds.
+    """
+    forbidden = _FORBIDDEN.search(text)
+    if forbidden:
+        raise Refused("a character that YAML forbids", text.count("\n", 0, forbidden.start()) + 1)
+    loader = loader_class(text)
+    try:
+        return _Reader(loader).document()
+    finally:
+        loader.dispose()
+
+
+class _Reader:
+    """Takes one event after another; the value of an anchor is kept with what it weighs."""
+
+    __slots__ = ("_anchors", "_budget", "_constant_problems", "_take")
+
+    def __init__(self, loader: Any) -> None:
+        self._take = loader.get_event
+        self._budget = Budget()
+        self._anchors: dict[str, tuple[Any, int]] = {}
+        # PyYAML's own parser quotes the text in its messages, libyaml does not.
+        self._constant_problems = loader.__class__ is not yaml.BaseLoader
+
+    def document(self) -> Any:
+        """The value of the one document."""
+        self._next()
+        if type(self._next()) is not yaml.DocumentStartEvent:
+            raise Refused("empty")
+        value = self._node(self._next(), 0)
+        self._next()
+        after = self._next()
+        if type(after) is not yaml.StreamEndEvent:
+            raise Refused("more than one document", _line(after))
+        return value
+
+    def _next(self) -> Any:
+        try:
+            return self._take()
+        except yaml.MarkedYAMLError as exc:
+            problem = f"not valid YAML ({exc.problem})" if self._constant_problems and exc.problem else "not valid YAML"
+            mark = exc.problem_mark or exc.context_mark
+            raise Refused(problem, mark.line + 1 if mark else None) from None
+        except (yaml.YAMLError, ValueError):
+            # ValueError: bytes of a tag, or the number of a character, that are none.
+            raise Refused("not valid YAML") from None
+
+    def _node(self, event: Any, depth: int) -> Any:
+        kind = type(event)
+        if kind is yaml.AliasEvent:
+            return self._alias(event)
+        before = self._budget.spent
+        anchor = event.anchor
+        if anchor is not None:
+            self._anchors[anchor] = (_OPEN, 0)
+        if kind is yaml.ScalarEvent:
+            self._budget.spend(1, len(event.value))
+            value = _scalar(event)
+        else:
+            self._budget.spend(1)
+            check_depth(depth + 1)
+            value = self._list(event, depth) if kind is yaml.SequenceStartEvent else self._mapping(event, depth)
+        if anchor is not None:
+            self._anchors[anchor] = (value, self._budget.spent - before)
+        return value
+
+    def _alias(self, event: Any) -> Any:
+        value, weight = self._anchors.get(event.anchor, (None, 0))
+        if not weight:
+            reason = "an alias of what it is part of" if value is _OPEN else "an alias of nothing"
+            raise Refused(reason, _line(event))
+        self._budget.spend(weight)
+        return value
+
+    def _list(self, start: Any, depth: int) -> Any:
+        items = []
+        while type(event := self._next()) is not yaml.SequenceEndEvent:
+            items.append(self._node(event, depth + 1))
+        return items if start.tag is None else list_value(tag_name(start.tag), items)
+
+    def _mapping(self, start: Any, depth: int) -> Any:
+        fields: dict[str, Any] = {}
+        while type(event := self._next()) is not yaml.MappingEndEvent:
+            key = key_text(self._node(event, depth + 1))
+            held = self._next()
+            value = self._node(held, depth + 1)
+            if key == "<<" and type(held) is yaml.AliasEvent and isinstance(value, dict):
+                fields.update(value)
+            else:
+                fields[key] = value
+        return fields if start.tag is None else mapping_value(tag_name(start.tag), fields)
+
+
+def _scalar(event: Any) -> Any:
+    # `! 'text'`, as Ruby 1.9 wrote it, is implicit too: Psych reads its content as if it stood without quotes.
+    plain, quoted = event.implicit
+    text = cast(str, event.value)
+    if plain:
+        value: Any = resolve_plain(text)
+    elif quoted:
+        value = text
+    else:
+        value = scalar_value(tag_name(event.tag), text, quoted=event.style is not None and event.style != "")
+    return without_surrogates(value) if type(value) is str else value
+
+
+def _line(event: Any) -> int:
+    return cast(int, event.start_mark.line) + 1
