@@ -56,4 +56,28 @@ MIGRATIONS: Final = (
             ttl("rate_limits"),
         ],
     ),
+    Migration(
+        4,
+        "activity_log_migration",
+        [
+            Index(
+                "activity_logs",
+                "uniq_company_external_id",
+                [_COMPANY, ("external_id", 1)],
+                {"unique": True, "partialFilterExpression": {"external_id": {"$exists": True}}},
+            ),
+            # Timelines are read by it, and enrichment finds the live feed's documents by it.
+            Index("activity_logs", "idx_company_customer_timestamp", [_COMPANY, ("customer_id", 1), ("timestamp", 1)]),
+            Index("contacts", "idx_company_crm_data_id", [_COMPANY, ("crm_data.id", 1)]),
+            Index("crm_activity_log_migration_jobs", "idx_company_sso_id", [_COMPANY, ("created_at", -1)]),
+            Index(
+                "crm_activity_log_migration_jobs",
+                "idx_company_status",
+                [_COMPANY],
+                {"unique": True, "partialFilterExpression": {"status": "in_progress"}},
+            ),
+            Index("migration_requests", "idx_status", [("status", 1), ("created_at", 1)]),
+            Index("migration_requests", "idx_company", [_COMPANY, ("created_at", -1)]),
+        ],
+    ),
 )

@@ -1,0 +1,131 @@
+"""`migration_failures`: the rows that failed, with what a developer needs to see why (quarantine), until replayed.
+
+    {_id: "{job id}:{source id}", kind, job_id, company_sso_id, source_id, reason_code, details, evidence,
+     at, expires_at}
+
+`evidence` is a bounded part of the source row and may hold personal data: it stays in this collection, is never logged,
+and goes with the document after `KEPT_DAYS`, or when the row is replayed or the migration rolled back.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from pymongo import InsertOne, UpdateOne
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError
+
+from cdp_pipelines.domain.failures import RowFailure
+from cdp_pipelines.stores.errors import translating, waiting_out_outages
+
+Document = dict[str, Any]
+
+KEPT_DAYS: Final = 30
+_DUPLICATE_KEY: Final = 11_000
+
+
+class MigrationFailures:
+    """The quarantine of one kind of migration."""
+
+    def __init__(self, database: Database[Document], kind: str) -> None:
+        self._failures = database["migration_failures"]
+        self._kind = kind
+
+    @waiting_out_outages
+    def keep(
+        self,
+        job_id: str,
+        company_sso_id: str,
+        failures: Sequence[tuple[RowFailure, Mapping[str, Any]]],
+        *,
+        now: datetime,
+    ) -> None:
+        """Keep failed rows with their evidence, one round trip; keeping a row again changes nothing."""
+        if not failures:
+            return
+        expires = now + timedelta(days=KEPT_DAYS)
+        documents = [
+            {
+                "_id": f"{job_id}:{failure.id}",
+                "kind": self._kind,
+                "job_id": job_id,
+                "company_sso_id": company_sso_id,
+                "source_id": failure.id,
+                "reason_code": failure.reason_code,
+                "details": failure.details,
+                "evidence": dict(evidence),
+                "at": now,
+                "expires_at": expires,
+            }
+            for failure, evidence in failures
+        ]
+        with translating("keeping failed rows"):
+            try:
+                self._failures.bulk_write([InsertOne(document) for document in documents], ordered=False)
+            except BulkWriteError as exc:
+                if any(error["code"] != _DUPLICATE_KEY for error in exc.details["writeErrors"]):
+                    raise
+
+    @waiting_out_outages
+    def batch(self, job_id: str, company_sso_id: str, *, after: str, size: int) -> list[Document]:
+        """Up to `size` kept rows with an `_id` after `after`, in its order, without their evidence."""
+        scope = {"job_id": job_id, "company_sso_id": company_sso_id, "_id": {"$gt": after}}
+        with translating("reading failed rows"):
+            return list(self._failures.find(scope, {"evidence": 0}).sort([("_id", 1)]).limit(size))
+
+    @waiting_out_outages
+    def failed_again(
+        self,
+        job_id: str,
+        company_sso_id: str,
+        failures: Sequence[tuple[RowFailure, Mapping[str, Any]]],
+        *,
+        replay_id: str,
+        now: datetime,
+    ) -> None:
+        """Write why these rows failed in this replay, in place of why they failed before; one round trip."""
+        if not failures:
+            return
+        updates = [
+            UpdateOne(
+                {"_id": f"{job_id}:{failure.id}", "company_sso_id": company_sso_id},
+                {
+                    "$set": {
+                        "reason_code": failure.reason_code,
+                        "details": failure.details,
+                        "evidence": dict(evidence),
+                        "at": now,
+                        "expires_at": now + timedelta(days=KEPT_DAYS),
+                        "replay_id": replay_id,
+                    }
+                },
+            )
+            for failure, evidence in failures
+        ]
+        with translating("keeping failed rows"):
+            self._failures.bulk_write(updates, ordered=False)
+
+    @waiting_out_outages
+    def forget_settled(self, job_id: str, company_sso_id: str, *, up_to: str, replay_id: str) -> int:
+        """Remove the rows up to this `_id` that did not fail again in this replay."""
+        with translating("removing failed rows"):
+            return self._failures.delete_many(
+                {
+                    "job_id": job_id,
+                    "company_sso_id": company_sso_id,
+                    "_id": {"$lte": up_to},
+                    "replay_id": {"$ne": replay_id},
+                }
+            ).deleted_count
+
+    @waiting_out_outages
+    def forget(self, job_id: str, company_sso_id: str) -> int:
+        """Remove all rows of the job."""
+        with translating("removing failed rows"):
+            return self._failures.delete_many({"job_id": job_id, "company_sso_id": company_sso_id}).deleted_count
+
+    @waiting_out_outages
+    def count(self, job_id: str, company_sso_id: str) -> int:
+        """How many are kept."""
+        with translating("counting failed rows"):
+            return self._failures.count_documents({"job_id": job_id, "company_sso_id": company_sso_id})

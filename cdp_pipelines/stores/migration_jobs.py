@@ -1,0 +1,292 @@
+"""The job collection of a migration: one document a job, its lease, its counts and its cursors (SPEC 5.3).
+
+    in_progress -> halted | completed | completed_with_errors | failed | canceled | rolled_back, and back by a start
+
+One job of a company is `in_progress` at most: a unique partial index says so, not a question asked before. Every step
+is one conditional update that only the run holding the lease can make.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from pymongo import ReturnDocument
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from cdp_pipelines.domain.failures import LISTED_ON_JOB, RowFailure
+from cdp_pipelines.domain.migrations import IN_PROGRESS, Counts, ShardRange
+from cdp_pipelines.stores.errors import translating, waiting_out_outages
+
+Document = dict[str, Any]
+
+LEASE_SECONDS: Final = 900
+"""Longer than any bounded retry inside one page, so a lease that ran out means a dead owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobKind:
+    """Which migration: its collection and what the cursor of a shard is called there."""
+
+    kind: str
+    collection: str
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """The right to change a job: its id, its company, and the run that holds its lease."""
+
+    job_id: str
+    company_sso_id: str
+    run_id: str
+
+
+class MigrationJobs:
+    """The jobs of one kind of migration."""
+
+    def __init__(self, database: Database[Document], kind: JobKind, *, lease_seconds: int = LEASE_SECONDS) -> None:
+        self._jobs = database[kind.collection]
+        self.kind = kind
+        self._lease_seconds = lease_seconds
+
+    @waiting_out_outages
+    def latest(self, company_sso_id: str, *, dry_runs: bool = False) -> Document | None:
+        """The company's newest job; without `dry_runs`, the newest that really wrote."""
+        query: Document = {"company_sso_id": company_sso_id}
+        if not dry_runs:
+            query["dry_run"] = {"$ne": True}
+        with translating("reading a migration job"):
+            return self._jobs.find_one(query, sort=[("created_at", -1), ("_id", -1)])
+
+    @waiting_out_outages
+    def active(self, company_sso_id: str) -> Document | None:
+        """The company's job in progress, whether its owner lives or not."""
+        with translating("reading a migration job"):
+            return self._jobs.find_one({"company_sso_id": company_sso_id, "status": IN_PROGRESS})
+
+    @waiting_out_outages
+    def of_request(self, company_sso_id: str, request_id: object) -> Document | None:
+        """The newest job that a request began or went on with."""
+        with translating("reading a migration job"):
+            return self._jobs.find_one(
+                {"company_sso_id": company_sso_id, "request_id": request_id},
+                {"failed_rows": 0},
+                sort=[("created_at", -1)],
+            )
+
+    @waiting_out_outages
+    def find(self, job_id: str, company_sso_id: str) -> Document | None:
+        """One job of the company."""
+        with translating("reading a migration job"):
+            return self._jobs.find_one({"_id": job_id, "company_sso_id": company_sso_id})
+
+    @waiting_out_outages
+    def ids(self, company_sso_id: str) -> list[str]:
+        """The ids of all of the company's jobs."""
+        with translating("reading migration jobs"):
+            return [job["_id"] for job in self._jobs.find({"company_sso_id": company_sso_id}, {"_id": 1})]
+
+    @waiting_out_outages
+    def unfinished(self, *, limit: int) -> list[Document]:
+        """Jobs in progress of all companies, for the sweeper."""
+        with translating("looking for dead migrations"):
+            return list(self._jobs.find({"status": IN_PROGRESS}, {"failed_rows": 0}).sort("_id", 1).limit(limit))
+
+    @waiting_out_outages
+    def statuses(self, company_sso_ids: Sequence[str]) -> list[Document]:
+        """The jobs of several companies, newest first, without their failed rows."""
+        with translating("reading migration jobs"):
+            return list(
+                self._jobs.find({"company_sso_id": {"$in": list(company_sso_ids)}}, {"failed_rows": 0}).sort(
+                    [("created_at", -1)]
+                )
+            )
+
+    @waiting_out_outages
+    def open_new(self, company_sso_id: str, run_id: str, facts: Mapping[str, Any], *, now: datetime) -> Owned | None:
+        """Insert a job in progress that the run owns; None when the company has one in progress already."""
+        job_id = str(uuid.uuid4())
+        document: Document = {
+            "_id": job_id,
+            "kind": self.kind.kind,
+            "company_sso_id": company_sso_id,
+            "status": IN_PROGRESS,
+            "records_total": 0,
+            "records_processed": 0,
+            "records_migrated": 0,
+            "records_skipped": {},
+            "records_failed": 0,
+            "failed_rows": [],
+            "notes": {},
+            "progress_pct": 0.0,
+            "failure_rate": 0.0,
+            "accuracy_pct": None,
+            "match_pct": None,
+            "shards": {},
+            **facts,
+            "lease": self._lease(run_id, now),
+            "created_at": now,
+            "started_at": now,
+            "updated_at": now,
+        }
+        with translating("opening a migration job"):
+            try:
+                self._jobs.insert_one(document)
+            except DuplicateKeyError:
+                return None
+        return Owned(job_id, company_sso_id, run_id)
+
+    @waiting_out_outages
+    def reopen(
+        self,
+        document: Mapping[str, Any],
+        run_id: str,
+        changes: Mapping[str, Any],
+        *,
+        now: datetime,
+        take_over_from: str | None = None,
+    ) -> Owned | None:
+        """Make the run the owner of a job that stands as `document` says; None when it moved on, or another is active.
+
+        A job in progress is taken over only from an owner whose lease ran out, or whose run the caller knows to be over
+        (`take_over_from`).
+        """
+        scope: Document = {"_id": document["_id"], "company_sso_id": document["company_sso_id"]}
+        free: list[Document] = [
+            {"status": {"$ne": IN_PROGRESS}},
+            {"lease.expires_at": {"$lte": now}},
+            {"lease.owner_run_id": run_id},
+        ]
+        if take_over_from is not None:
+            free.append({"lease.owner_run_id": take_over_from})
+        update = {"status": IN_PROGRESS, "lease": self._lease(run_id, now), "updated_at": now, **changes}
+        with translating("taking over a migration job"):
+            try:
+                taken = self._jobs.find_one_and_update(
+                    {**scope, "status": document["status"], "$or": free},
+                    {"$set": update, "$unset": {"ended_at": "", "expires_at": "", "error": ""}},
+                    projection={"_id": 1},
+                )
+            except DuplicateKeyError:
+                return None
+        return Owned(document["_id"], document["company_sso_id"], run_id) if taken is not None else None
+
+    @waiting_out_outages
+    def beat(self, owned: Owned, changes: Mapping[str, Any] | None = None, *, now: datetime) -> Document | None:
+        """Renew the lease and write `changes`; the job as it is then, or None when it is no longer the run's."""
+        with translating("renewing a migration's lease"):
+            return self._jobs.find_one_and_update(
+                _scope(owned),
+                {"$set": {"lease": self._lease(owned.run_id, now), "updated_at": now, **(changes or {})}},
+                projection={"failed_rows": 0},
+                return_document=ReturnDocument.AFTER,
+            )
+
+    @waiting_out_outages
+    def set_shards(self, owned: Owned, ranges: Mapping[str, ShardRange], *, total: int, now: datetime) -> bool:
+        """Write the plan: the shards' ranges with their cursors at the beginning, and how many rows there are."""
+        shards = {
+            name: {"after": part.after, "to": part.to, self.kind.cursor: part.after, "done": False}
+            for name, part in ranges.items()
+        }
+        return self.beat(owned, {"shards": shards, "records_total": total}, now=now) is not None
+
+    @waiting_out_outages
+    def advance(
+        self,
+        owned: Owned,
+        shard: str,
+        page: Counts,
+        failures: Sequence[RowFailure],
+        *,
+        from_id: int,
+        to_id: int,
+        done: bool,
+        now: datetime,
+    ) -> Document | None:
+        """Count one page and move its shard's cursor, in one step; the job as it is then.
+
+        None: the job is no longer the run's, or the cursor is not at `from_id`. A repeated call for a page that was
+        counted already, as after a lost answer, counts nothing and returns the job.
+        """
+        cursor = f"shards.{shard}.{self.kind.cursor}"
+        update = _page_update(shard, self.kind.cursor, page, failures, to_id=to_id, done=done)
+        update[0]["$set"] |= {
+            "updated_at": {"$literal": now},
+            "lease": {"$literal": self._lease(owned.run_id, now)},
+        }
+        with translating("counting a page"):
+            job = self._jobs.find_one_and_update(
+                {**_scope(owned), cursor: from_id},
+                update,
+                projection={"failed_rows": 0},
+                return_document=ReturnDocument.AFTER,
+            )
+            if job is not None or from_id == to_id:
+                return job
+            return self._jobs.find_one({**_scope(owned), cursor: to_id}, {"failed_rows": 0})
+
+    @waiting_out_outages
+    def end(self, owned: Owned, status: str, changes: Mapping[str, Any] | None = None, *, now: datetime) -> bool:
+        """Let the job go in this status; False when it is no longer the run's."""
+        with translating("ending a migration job"):
+            return (
+                self._jobs.update_one(
+                    _scope(owned),
+                    {
+                        "$set": {"status": status, "updated_at": now, "ended_at": now, **(changes or {})},
+                        "$unset": {"lease": ""},
+                    },
+                ).modified_count
+                == 1
+            )
+
+    def _lease(self, run_id: str, now: datetime) -> Document:
+        return {"owner_run_id": run_id, "expires_at": now + timedelta(seconds=self._lease_seconds)}
+
+
+def _scope(owned: Owned) -> Document:
+    return {
+        "_id": owned.job_id,
+        "company_sso_id": owned.company_sso_id,
+        "status": IN_PROGRESS,
+        "lease.owner_run_id": owned.run_id,
+    }
+
+
+def _page_update(
+    shard: str, cursor: str, page: Counts, failures: Sequence[RowFailure], *, to_id: int, done: bool
+) -> list[Document]:
+    """An update that computes from the document itself, because shards that run side by side share its totals."""
+    place = f"shards.{shard}"
+    added: Document = {"records_processed": page.processed, "records_migrated": page.migrated}
+    added["records_failed"] = page.failed
+    added |= {f"records_skipped.{reason}": number for reason, number in page.skipped.items()}
+    added |= {f"notes.{name}": number for name, number in page.notes.items()}
+    own = {"processed": page.processed, "migrated": page.migrated, "failed": page.failed}
+    own["skipped"] = sum(page.skipped.values())
+    added |= {f"{place}.{name}": number for name, number in own.items()}
+    step: Document = {name: {"$add": [{"$ifNull": [f"${name}", 0]}, number]} for name, number in added.items()}
+    step[f"{place}.{cursor}"] = {"$literal": to_id}
+    step[f"{place}.done"] = {"$literal": done}
+    if failures:
+        rows = {"$literal": [failure.as_document() for failure in failures[:LISTED_ON_JOB]]}
+        listed = {"$concatArrays": [{"$ifNull": ["$failed_rows", []]}, rows]}
+        step["failed_rows"] = {"$slice": [listed, LISTED_ON_JOB]}
+    return [
+        {"$set": step},
+        {
+            "$set": {
+                "failure_rate": _share("$records_failed", "$records_processed", 1),
+                "progress_pct": {"$min": [_share("$records_processed", "$records_total", 100), 100.0]},
+            }
+        },
+    ]
+
+
+def _share(part: str, whole: str, scale: int) -> Document:
+    share = {"$divide": [{"$multiply": [part, scale]}, {"$max": [whole, 1]}]}
+    return {"$round": [share, 2 if scale > 1 else 6]}
