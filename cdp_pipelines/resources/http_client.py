@@ -5,7 +5,9 @@ posted and to which path. Fetching addresses that strangers chose needs far more
 """
 
 import base64
+import json
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,6 +18,9 @@ from cdp_pipelines.domain.errors import CdpError, ConfigurationError, PermanentF
 TIMEOUT_SECONDS: Final = 5.0
 ATTEMPTS: Final = 2
 RETRY_WAIT_SECONDS: Final = 0.5
+LARGEST_ANSWER_BYTES: Final = 4 * 1024 * 1024
+_ANSWERS_WITHIN: Final = 3
+"""An answer that is read may trickle for this many times the time limit."""
 
 _TOO_MANY_REQUESTS: Final = 429
 _SUCCESS: Final = range(200, 300)
@@ -27,7 +32,8 @@ _SERVER_FAULT: Final = range(500, 600)
 class HttpEndpoint:
     """A neighbour. `setting` is the environment variable that holds its address, `name` what people call it.
 
-    `code` begins its error codes: `{code}_UNAVAILABLE`, `{code}_REFUSED`. Times are in seconds.
+    `code` begins its error codes: `{code}_UNAVAILABLE`, `{code}_REFUSED`. `authorization` is sent as it is, where there
+    is no `client_id` and `secret`. Times are in seconds.
     """
 
     name: str
@@ -36,6 +42,7 @@ class HttpEndpoint:
     url: str = field(repr=False)
     client_id: str = field(default="", repr=False)
     secret: str = field(default="", repr=False)
+    authorization: str = field(default="", repr=False)
     timeout_seconds: float = TIMEOUT_SECONDS
     retry_wait_seconds: float = RETRY_WAIT_SECONDS
 
@@ -64,6 +71,33 @@ def post_json(
         TransientFailure: `{code}_UNAVAILABLE`, the second attempt failed as well.
         PermanentFailure: `{code}_REFUSED`, a 4xx, or a redirect, which is never followed.
     """
+    _post(endpoint, path, body, headers, largest_answer=0)
+
+
+def ask_json(
+    endpoint: HttpEndpoint, path: str, body: Mapping[str, Any], *, headers: Mapping[str, str] | None = None
+) -> Any:
+    """POST `body` as `post_json` does, and return the JSON of the answer, of at most `LARGEST_ANSWER_BYTES`.
+
+    Raises:
+        TransientFailure: as `post_json`; also `{code}_UNAVAILABLE` for an answer that is too large or no JSON.
+        PermanentFailure: as `post_json`.
+    """
+    answer = _post(endpoint, path, body, headers, largest_answer=LARGEST_ANSWER_BYTES)
+    try:
+        return json.loads(answer)
+    except (ValueError, RecursionError) as exc:
+        raise TransientFailure(f"{endpoint.code}_UNAVAILABLE", f"{endpoint.name} did not answer with JSON.") from exc
+
+
+def _post(
+    endpoint: HttpEndpoint,
+    path: str,
+    body: Mapping[str, Any],
+    headers: Mapping[str, str] | None,
+    *,
+    largest_answer: int,
+) -> bytes:
     import httpx
     from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
@@ -72,6 +106,8 @@ def post_json(
     if endpoint.client_id or endpoint.secret:
         pair = f"{endpoint.client_id}:{endpoint.secret}".encode()
         sent["Authorization"] = f"Basic {base64.b64encode(pair).decode('ascii')}"
+    elif endpoint.authorization:
+        sent["Authorization"] = endpoint.authorization
     retrying = Retrying(
         retry=retry_if_exception_type(TransientFailure),
         stop=stop_after_attempt(ATTEMPTS),
@@ -79,16 +115,25 @@ def post_json(
         reraise=True,
     )
     with httpx.Client(timeout=endpoint.timeout_seconds, follow_redirects=False, headers=sent) as client:
-        retrying(_post_once, client, endpoint, path, body)
+        return retrying(_post_once, client, endpoint, path, body, largest_answer)
 
 
-def _post_once(client: Any, endpoint: HttpEndpoint, path: str, body: Mapping[str, Any]) -> None:
+def _post_once(client: Any, endpoint: HttpEndpoint, path: str, body: Mapping[str, Any], largest_answer: int) -> bytes:
     import httpx
 
+    answer = bytearray()
+    deadline = time.monotonic() + _ANSWERS_WITHIN * endpoint.timeout_seconds
     try:
-        # Streamed and not read: an endless answer must not hold us up.
+        # Streamed, and read only as far as wanted: an endless answer must not hold us up.
         with client.stream("POST", endpoint.url.rstrip("/") + path, json=body) as response:
             status = response.status_code
+            if largest_answer and status in _SUCCESS:
+                for chunk in response.iter_bytes():
+                    answer += chunk
+                    if len(answer) > largest_answer or time.monotonic() > deadline:
+                        raise TransientFailure(
+                            f"{endpoint.code}_UNAVAILABLE", f"{endpoint.name} answered too much or too slowly."
+                        )
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         raise TransientFailure(
             f"{endpoint.code}_UNAVAILABLE",
@@ -97,6 +142,7 @@ def _post_once(client: Any, endpoint: HttpEndpoint, path: str, body: Mapping[str
     failure = _failure(endpoint, status)
     if failure is not None:
         raise failure
+    return bytes(answer)
 
 
 def _failure(endpoint: HttpEndpoint, status: int) -> CdpError | None:

@@ -1,0 +1,111 @@
+"""Names of the CRM's tables and columns, and its categories: two YAML files, the package's own or an operator's.
+
+Belongs here: reading and checking the files. Not here: queries (`crm_postgres.py`) and what categories mean
+(`domain/activity_logs/categories.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from cdp_pipelines.domain.errors import ConfigurationError
+from cdp_pipelines.resources.environment import optional_setting
+
+MAPPING_SETTING: Final = "CDP_CRM_MAPPING_FILE"
+CATEGORIES_SETTING: Final = "CDP_CRM_CATEGORIES_FILE"
+
+AUDIT_COLUMNS: Final = (
+    "id", "organization", "auditable_id", "auditable_type", "associated_id", "associated_type", "user_id", "user_type",
+    "action", "changes", "comment", "created_at",
+)  # fmt: skip
+USER_COLUMNS: Final = ("id", "organization", "email", "name", "deleted_at")
+ENTITY_COLUMNS: Final = ("id", "organization", "name", "deleted_at")
+PERSON: Final = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table, with its schema in front where the file gives one, and its columns by what they hold."""
+
+    parts: tuple[str, ...]
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CrmMapping:
+    """The tables this project reads."""
+
+    audits: Table
+    users: Table
+    entities: Mapping[str, Table]
+
+    @property
+    def people(self) -> Table:
+        """The CRM's people."""
+        return self.entities[PERSON]
+
+
+def load_mapping(path: str = "") -> CrmMapping:
+    """The mapping of `path`, else of the file that `CDP_CRM_MAPPING_FILE` names, else the package's.
+
+    Raises:
+        ConfigurationError: `CRM_MAPPING_INVALID`, with what is wrong in which file.
+    """
+    document, source = _load("crm_mapping.yaml", MAPPING_SETTING, path)
+    entities = document.get("entities")
+    if not isinstance(entities, Mapping) or PERSON not in entities:
+        raise _invalid(source, "entities must name the table of person")
+    return CrmMapping(
+        audits=_table(source, "audits", document.get("audits"), AUDIT_COLUMNS),
+        users=_table(source, "users", document.get("users"), USER_COLUMNS),
+        entities={
+            str(name): _table(source, f"entities.{name}", entry, ENTITY_COLUMNS) for name, entry in entities.items()
+        },
+    )
+
+
+def load_categories(path: str = "") -> Mapping[str, Any]:
+    """The table of categories as it stands in the file; `read_category_table` checks it.
+
+    Raises:
+        ConfigurationError: `CRM_MAPPING_INVALID`, the file cannot be read.
+    """
+    return _load("categories.yaml", CATEGORIES_SETTING, path)[0]
+
+
+def _load(name: str, setting: str, path: str) -> tuple[Mapping[str, Any], str]:
+    import yaml
+
+    chosen = optional_setting(setting, path)
+    try:
+        if chosen:
+            text = Path(chosen).read_text(encoding="utf-8")
+        else:
+            text = (resources.files("cdp_pipelines.resources") / "data" / name).read_text(encoding="utf-8")
+        document = yaml.safe_load(text)
+    except OSError as exc:
+        raise _invalid(setting, f"its file cannot be read ({type(exc).__name__})") from exc
+    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        raise _invalid(setting if chosen else name, "it is no YAML") from exc
+    if not isinstance(document, Mapping):
+        raise _invalid(setting if chosen else name, "it must be a mapping")
+    return document, setting if chosen else name
+
+
+def _table(source: str, name: str, entry: Any, columns: tuple[str, ...]) -> Table:
+    table = entry.get("table") if isinstance(entry, Mapping) else None
+    named = entry.get("columns") if isinstance(entry, Mapping) else None
+    if not isinstance(table, str) or not all(table.split(".")):
+        raise _invalid(source, f"{name} needs the name of its table")
+    if not isinstance(named, Mapping):
+        raise _invalid(source, f"{name} needs its columns")
+    missing = [column for column in columns if not isinstance(named.get(column), str) or not named[column]]
+    if missing:
+        raise _invalid(source, f"{name} lacks the columns {', '.join(missing)}")
+    return Table(tuple(table.split(".")), {column: named[column] for column in columns})
+
+
+def _invalid(source: str, problem: str) -> ConfigurationError:
+    return ConfigurationError("CRM_MAPPING_INVALID", f"{source}: {problem}. See docs/activity-logs.md for its form.")

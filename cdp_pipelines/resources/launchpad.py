@@ -1,0 +1,83 @@
+"""The launchpad: which user of the CDP has an email (`GetUsersByEmails`).
+
+Belongs here: asking, in bounded batches. Not here: remembering answers and what becomes of a record when there is none
+(`pipelines/activity_logs/lookups.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import dagster as dg
+from pydantic import Field
+
+from cdp_pipelines.domain.errors import TransientFailure
+from cdp_pipelines.resources.environment import optional_setting, required_setting
+from cdp_pipelines.resources.http_client import HttpEndpoint, ask_json
+
+PATH: Final = "/GetUsersByEmails"
+MOST_EMAILS_A_CALL: Final = 200
+_LONGEST_ID: Final = 128
+
+
+class LaunchpadClient:
+    """Asks on behalf of one company."""
+
+    def __init__(self, endpoint: HttpEndpoint, company_sso_id: str, *, request_id: str = "") -> None:
+        self._endpoint = endpoint
+        self._company = company_sso_id
+        self._headers = {"X-Request-ID": request_id, "X-Company-Sso-Id": company_sso_id}
+
+    def sso_ids(self, emails: Sequence[str]) -> dict[str, str]:
+        """The SSO id of each email that is known, by the email folded to lower case.
+
+        Raises:
+            TransientFailure: `LAUNCHPAD_UNAVAILABLE`, it did not answer, or not as its contract says.
+            PermanentFailure: `LAUNCHPAD_REFUSED`.
+        """
+        found: dict[str, str] = {}
+        for start in range(0, len(emails), MOST_EMAILS_A_CALL):
+            asked = list(emails[start : start + MOST_EMAILS_A_CALL])
+            answer = ask_json(
+                self._endpoint, PATH, {"company_sso_id": self._company, "emails": asked}, headers=self._headers
+            )
+            found |= _read(answer, {email.strip().casefold() for email in asked})
+        return found
+
+
+def _read(answer: Any, asked: set[str]) -> dict[str, str]:
+    users = answer.get("users") if isinstance(answer, Mapping) else None
+    if not isinstance(users, list):
+        raise TransientFailure("LAUNCHPAD_UNAVAILABLE", "The launchpad's answer has no list of users.")
+    found = {}
+    for user in users:
+        if not isinstance(user, Mapping):
+            continue
+        email, sso_id = user.get("email"), user.get("sso_id")
+        # Only what was asked for: an answer about somebody else must not put them on a timeline.
+        if isinstance(email, str) and isinstance(sso_id, str) and 0 < len(sso_id) <= _LONGEST_ID:
+            key = email.strip().casefold()
+            if key in asked:
+                found[key] = sso_id
+    return found
+
+
+class LaunchpadResource(dg.ConfigurableResource[None]):
+    """The launchpad. Settings: `LAUNCHPAD_API_ROOT_URL`, `LAUNCHPAD_API_AUTH` (sent as `Authorization`)."""
+
+    root_url: str = Field(default="", description="Address of the launchpad; empty: LAUNCHPAD_API_ROOT_URL.")
+    authorization: str = Field(default="", description="Its Authorization header; empty: LAUNCHPAD_API_AUTH.")
+
+    def open(self, company_sso_id: str, *, request_id: str = "") -> LaunchpadClient:
+        """A client for one company; nothing is contacted yet.
+
+        Raises:
+            ConfigurationError: the address is missing or is none.
+        """
+        endpoint = HttpEndpoint(
+            name="The launchpad",
+            code="LAUNCHPAD",
+            setting="LAUNCHPAD_API_ROOT_URL",
+            url=required_setting("LAUNCHPAD_API_ROOT_URL", self.root_url),
+            authorization=optional_setting("LAUNCHPAD_API_AUTH", self.authorization),
+        )
+        return LaunchpadClient(endpoint, company_sso_id, request_id=request_id)
