@@ -8,6 +8,8 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, Final
 
+CRM_IDS_PER_COMPANY: Final = 1_000_000
+
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_DNS, "demo.cdp-pipelines.example")
 
 
@@ -42,6 +44,10 @@ class DemoCompany:
         """How many contacts at this scale; never under 50 of those it has, so that every kind of mess is there."""
         return max(round(self.contacts * scale), min(self.contacts, 50))
 
+    def crm_id(self, index: int) -> int:
+        """The CRM's id of person number `index` (from 0): all companies share one CRM, so none comes twice in it."""
+        return self.cid * CRM_IDS_PER_COMPANY + index
+
 
 def company_key(slug: str) -> str:
     """A `company_sso_id` that depends on the slug alone."""
@@ -71,7 +77,11 @@ RHEINLAND: Final = DemoCompany(
     "Rheinland Großhandel GmbH & Co. KG",
     3_000,
     (("de_DE", 70), ("en_US", 30)),
-    {"cdp_export_customer_enabled": True, "entity_exports_enabled": False},
+    {
+        "cdp_export_customer_enabled": True,
+        "crm_activity_logs_migration_enabled": True,
+        "entity_exports_enabled": False,
+    },
 )
 FLAG_OFF: Final = DemoCompany(
     "alnoor",

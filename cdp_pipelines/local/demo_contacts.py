@@ -8,7 +8,8 @@ the showcase mess on the first contacts of a company. Not here: the values thems
 import hashlib
 import random
 from collections.abc import Iterator
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, NamedTuple
 
 from bson.objectid import ObjectId
 
@@ -48,28 +49,63 @@ def iter_contacts(
         yield _contact(company, index, seed, pools)
 
 
+class ContactKey(NamedTuple):
+    """What the CRM and the CDP agree on about a contact: `crm_id` None means that the CRM does not know it."""
+
+    contact_id: str
+    name: str | None
+    created_at: datetime
+    crm_id: int | None
+
+
+def iter_contact_keys(
+    company: DemoCompany, count: int, *, start: int = 0, seed: int = DEMO_SEED
+) -> Iterator[ContactKey]:
+    """The keys of the contacts that `iter_contacts` makes, without making the rest of them.
+
+    `name` is None where the contact has none that is a text; the showcase's names are not in it.
+    """
+    pools = _pools(company, seed)
+    for index in range(start, count):
+        draw = _draw(company, index, seed, pools)
+        top_level = _top_level(draw)
+        name = top_level.get("name")
+        yield ContactKey(
+            contact_id=contact_hex_id(company.slug, index),
+            name=name if isinstance(name, str) else None,
+            created_at=draw.created_at,
+            crm_id=draw.crm_id if "crm_data" in top_level else None,
+        )
+
+
 def _pools(company: DemoCompany, seed: int) -> tuple[LocalePool, ...]:
     """Each locale's pool as often as its share, so that one draw picks by share."""
     return tuple(locale_pool(locale, seed) for locale, share in company.locales for _ in range(share))
 
 
 def _contact(company: DemoCompany, index: int, seed: int, pools: tuple[LocalePool, ...]) -> dict[str, Any]:
-    digest = hashlib.blake2b(f"{seed}:{company.slug}:{index}".encode(), digest_size=8).digest()
-    rnd = random.Random(int.from_bytes(digest, "big")).random  # noqa: S311 made-up people, not a secret
-    draw = Draw(index, rnd, pools[int(rnd() * len(pools))])
+    draw = _draw(company, index, seed, pools)
     document: dict[str, Any] = {
         "_id": ObjectId(contact_hex_id(company.slug, index)),
         "company_sso_id": company.company_sso_id,
+        **_top_level(draw),
     }
-    for field in TOP_LEVEL_FIELDS:
-        value = _field_value(field, draw)
-        if value is not MISSING:
-            document[field.name] = value
     document["custom_fields"] = _custom_fields(draw)
     examples = showcase()
     if index < len(examples):
         _apply(examples[index], document)
     return document
+
+
+def _draw(company: DemoCompany, index: int, seed: int, pools: tuple[LocalePool, ...]) -> Draw:
+    digest = hashlib.blake2b(f"{seed}:{company.slug}:{index}".encode(), digest_size=8).digest()
+    rnd = random.Random(int.from_bytes(digest, "big")).random  # noqa: S311 made-up people, not a secret
+    return Draw(index, company.crm_id(index), rnd, pools[int(rnd() * len(pools))])
+
+
+def _top_level(draw: Draw) -> dict[str, Any]:
+    values = ((field.name, _field_value(field, draw)) for field in TOP_LEVEL_FIELDS)
+    return {name: value for name, value in values if value is not MISSING}
 
 
 def _field_value(field: DemoField, draw: Draw) -> Any:

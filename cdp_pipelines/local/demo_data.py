@@ -24,7 +24,7 @@ LoadAction: TypeAlias = Literal["loaded", "unchanged"]
 OnProgress: TypeAlias = Callable[[str, int], None]
 
 # Raise it when any maker, field or share changes, so that a database with older demo data is loaded anew.
-DEMO_VERSION: Final = 1
+DEMO_VERSION: Final = 2
 INSERT_BATCH: Final = 1_000
 
 

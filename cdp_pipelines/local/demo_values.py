@@ -32,12 +32,16 @@ class Money(NamedTuple):
 
 
 class Draw:
-    """One contact being made: its number, its random stream, the pool of its locale, and its two timestamps."""
+    """One contact being made: its numbers, its random stream, the pool of its locale, and its two timestamps.
 
-    __slots__ = ("created_at", "index", "pool", "rnd", "source", "updated_at")
+    `index` is its number in the company, `crm_id` that of its person in the CRM.
+    """
 
-    def __init__(self, index: int, rnd: Callable[[], float], pool: LocalePool) -> None:
+    __slots__ = ("created_at", "crm_id", "index", "pool", "rnd", "source", "updated_at")
+
+    def __init__(self, index: int, crm_id: int, rnd: Callable[[], float], pool: LocalePool) -> None:
         self.index = index
+        self.crm_id = crm_id
         self.rnd = rnd
         self.pool = pool
         self.source = self.pick(SOURCES)
@@ -162,7 +166,7 @@ MAKERS: Final[Mapping[str, Callable[[Draw], Any]]] = {
     "count": lambda draw: draw.below(250),
     "country": lambda draw: draw.pool.country,
     "created_at": lambda draw: draw.created_at,
-    "crm_data": lambda draw: {"id": str(100_000 + draw.index)},
+    "crm_data": lambda draw: {"id": str(draw.crm_id)},
     "day": _day,
     "day_text": _day_text,
     "decimal": lambda draw: round(draw.rnd() * 1_000 - 200, 3),

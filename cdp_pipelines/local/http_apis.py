@@ -43,6 +43,9 @@ from cdp_pipelines.local.api_records import (
 )
 from cdp_pipelines.local.ports import HOST
 
+UNKNOWN_DOMAIN: Final = "@unknown.example"
+"""Users with such an address are nobody to the launchpad, unless a list of users names them."""
+
 _LARGEST_BODY_BYTES: Final = 10 * 1024 * 1024
 _SECRET_HEADERS: Final = frozenset({"authorization", "cookie"})
 Answer: TypeAlias = tuple[int, object]
@@ -116,7 +119,9 @@ class Neighbours:
         if self._users is not None:
             known = self._users.get(company, {}).get(email.casefold())
             return {"email": email, **known} if known else None
-        # Without a list everybody is known, under an id that is the same on every machine.
+        if email.casefold().endswith(UNKNOWN_DOMAIN):
+            return None
+        # Without a list everybody else is known, under an id that is the same on every machine.
         number = uuid.uuid5(uuid.NAMESPACE_URL, f"{company}/{email.casefold()}")
         return {"email": email, "sso_id": str(number), "name": email.split("@", 1)[0].replace(".", " ").title()}
 
