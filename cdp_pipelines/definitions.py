@@ -8,11 +8,17 @@ from typing import Any
 
 import dagster as dg
 
+from cdp_pipelines.pipelines.activity_logs.assets import activity_logs, crm_contact_coverage
+from cdp_pipelines.pipelines.activity_logs.checks import CHECKS as ACTIVITY_LOG_CHECKS
+from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS
+from cdp_pipelines.pipelines.activity_logs.jobs import activity_logs_migration_job, activity_logs_rollback_job
 from cdp_pipelines.pipelines.companies.sensors import company_partitions
 from cdp_pipelines.pipelines.contact_export.assets import contact_exports
 from cdp_pipelines.pipelines.contact_export.jobs import contact_export_job
 from cdp_pipelines.pipelines.contact_export.sensors import contact_export_requests, export_run_failures
 from cdp_pipelines.pipelines.contact_export.services import from_environment
+from cdp_pipelines.pipelines.migrations.sensors import migration_requests_sensor, migration_run_failures_sensor
+from cdp_pipelines.pipelines.migrations.services import from_environment as migrations_from_environment
 from cdp_pipelines.resources.cdp_mongo import CdpMongoResource
 from cdp_pipelines.resources.work_directory import WorkDirectoryResource
 
@@ -23,6 +29,7 @@ def default_resources() -> dict[str, Any]:
     return {
         "cdp_mongo": cdp_mongo,
         "contact_export": from_environment(cdp_mongo),
+        "migrations": migrations_from_environment(cdp_mongo),
         "work_directory": WorkDirectoryResource(),
         # Ids and paths pass between the steps of one process; nothing of them is to outlive it.
         "io_manager": dg.mem_io_manager,
@@ -31,10 +38,19 @@ def default_resources() -> dict[str, Any]:
 
 def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Fresh definitions; `resources` replace the default ones by key, so tests and tools never patch anything."""
+    kinds = {kind.kind: kind for kind in (ACTIVITY_LOGS,)}
+    migration_jobs: list[Any] = [activity_logs_migration_job, activity_logs_rollback_job]
     return dg.Definitions(
-        assets=[contact_exports],
-        jobs=[contact_export_job],
-        sensors=[company_partitions, contact_export_requests, export_run_failures],
+        assets=[contact_exports, crm_contact_coverage, activity_logs],
+        asset_checks=[*ACTIVITY_LOG_CHECKS],
+        jobs=[contact_export_job, *migration_jobs],
+        sensors=[
+            company_partitions,
+            contact_export_requests,
+            export_run_failures,
+            migration_requests_sensor(kinds, migration_jobs),
+            migration_run_failures_sensor(kinds),
+        ],
         resources={**default_resources(), **(resources or {})},
     )
 

@@ -2,9 +2,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from cdp_pipelines_tests.integration.pipelines.harness import Db, Exports
+from cdp_pipelines_tests.integration.pipelines.migration_harness import Migrations
 
 
 @pytest.fixture
@@ -28,3 +30,23 @@ def make_exports(
 @pytest.fixture
 def exports(make_exports: Callable[..., Exports]) -> Exports:
     return make_exports()
+
+
+@pytest.fixture
+def make_migrations(stack_env: Mapping[str, str], mongo_db: Db) -> Iterator[Callable[..., Migrations]]:
+    """Makes a company with a CRM database of its own; dropped after the test."""
+    made: list[Migrations] = []
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def make(**options: Any) -> Migrations:
+            made.append(Migrations(stack_env, mongo_db, instance, **options))
+            return made[-1]
+
+        yield make
+        for migrations in made:
+            migrations.close()
+
+
+@pytest.fixture
+def migrations(make_migrations: Callable[..., Migrations]) -> Migrations:
+    return make_migrations()

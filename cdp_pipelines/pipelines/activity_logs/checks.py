@@ -1,0 +1,138 @@
+"""The asset checks of migrated activity logs, by company: together the stewards' dashboard.
+
+Each reads the company's last job and shows its numbers, so that the UI plots them over time.
+"""
+
+from typing import Any
+
+import dagster as dg
+
+from cdp_pipelines.domain.migrations import COVERAGE_PCT_AT_LEAST, MATCH_PCT_AT_LEAST
+from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS, ASSET_NAME
+from cdp_pipelines.pipelines.activity_logs.reconcile import DUPLICATES, OTHERS, SEAM_VIOLATIONS, seam_rows
+from cdp_pipelines.pipelines.activity_logs.report import failure_rate_result, table
+from cdp_pipelines.pipelines.migrations.services import MigrationResource, MigrationServices
+from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
+from cdp_pipelines.stores.activity_logs import ActivityLogs
+
+Document = dict[str, Any]
+SHOWN_IDS = 20
+
+
+def _last_job(
+    context: dg.AssetCheckExecutionContext, migrations: MigrationResource
+) -> tuple[MigrationServices, Document]:
+    services = migrations.services(ACTIVITY_LOGS)
+    job = services.jobs.latest(context.partition_key)
+    if job is None:
+        raise dg.Failure("This company has not been migrated, so there is nothing to check.", allow_retries=False)
+    return services, job
+
+
+@dg.asset_check(
+    asset=ASSET_NAME,
+    partitions_def=COMPANY_PARTITIONS,
+    description=f"Of the audits that must be in the CDP, at least {MATCH_PCT_AT_LEAST:.0f} % are, with the same "
+    "content. What failed counts as not matching.",
+)
+def match_pct(context: dg.AssetCheckExecutionContext, migrations: MigrationResource) -> dg.AssetCheckResult:
+    """Identical of eligible, and the first ids that are missing, extra or different."""
+    _, job = _last_job(context, migrations)
+    found = job.get("reconciliation") or {}
+    share = job.get("match_pct")
+    metadata: Document = {"match_pct": share if share is not None else 0.0, "threshold_pct": MATCH_PCT_AT_LEAST}
+    for name in ("accuracy_pct", "source", "skipped_by_rule", "eligible", "identical", "different", "missing", "extra"):
+        metadata[name] = found.get(name, 0)
+    for name, number in (found.get("notes") or {}).items():
+        metadata[f"note_{name}"] = number
+    ids = [(verdict, audit) for verdict, listed in (found.get("ids") or {}).items() for audit in listed[:SHOWN_IDS]]
+    if ids:
+        metadata["not_matching"] = table(("what", "audit"), ids)
+    return dg.AssetCheckResult(passed=share is not None and share >= MATCH_PCT_AT_LEAST, metadata=metadata)
+
+
+@dg.asset_check(
+    asset=ASSET_NAME,
+    partitions_def=COMPANY_PARTITIONS,
+    description=f"At least {COVERAGE_PCT_AT_LEAST:.0f} % of the company's live CRM people had a contact when its "
+    "migration was started.",
+)
+def coverage_pct(context: dg.AssetCheckExecutionContext, migrations: MigrationResource) -> dg.AssetCheckResult:
+    """The coverage that the gate measured."""
+    _, job = _last_job(context, migrations)
+    share = float(job.get("coverage_pct") or 0.0)
+    metadata = {
+        "coverage_pct": share,
+        "threshold_pct": COVERAGE_PCT_AT_LEAST,
+        "crm_people": job.get("people", 0),
+        "covered": job.get("covered", 0),
+    }
+    return dg.AssetCheckResult(passed=share >= COVERAGE_PCT_AT_LEAST, metadata=metadata)
+
+
+@dg.asset_check(
+    asset=ASSET_NAME,
+    partitions_def=COMPANY_PARTITIONS,
+    description="Failed of processed rows; above 10 % a migration halts. The failed rows are listed with reasons.",
+)
+def failure_rate(context: dg.AssetCheckExecutionContext, migrations: MigrationResource) -> dg.AssetCheckResult:
+    """The rate, the outcomes, the first failed rows."""
+    _, job = _last_job(context, migrations)
+    passed, metadata = failure_rate_result(job)
+    return dg.AssetCheckResult(passed=passed, metadata=metadata)
+
+
+@dg.asset_check(
+    asset=ASSET_NAME,
+    partitions_def=COMPANY_PARTITIONS,
+    description="No audit is in the CDP twice, and the unique index that sees to it is there.",
+)
+def no_duplicates(context: dg.AssetCheckExecutionContext, migrations: MigrationResource) -> dg.AssetCheckResult:
+    """Duplicates that the comparison of all documents met."""
+    services, job = _last_job(context, migrations)
+    notes = (job.get("reconciliation") or {}).get("notes") or {}
+    enforced = ActivityLogs(services.database, context.partition_key).uniqueness_is_enforced()
+    found = int(notes.get(DUPLICATES, 0))
+    metadata = {
+        "duplicates": found,
+        "unique_index": enforced,
+        "written_by_others": int(notes.get(OTHERS, 0)),
+        "already_present": int((job.get("records_skipped") or {}).get("duplicate_external_id", 0)),
+    }
+    return dg.AssetCheckResult(passed=found == 0 and enforced, metadata=metadata)
+
+
+@dg.asset_check(
+    asset=ASSET_NAME,
+    partitions_def=COMPANY_PARTITIONS,
+    description="Nothing is migrated at or after a contact's watermark (its created_at): from there on the live feed "
+    "writes the timeline.",
+)
+def watermark_seam(context: dg.AssetCheckExecutionContext, migrations: MigrationResource) -> dg.AssetCheckResult:
+    """Violations among all documents, and for some customers the gap between the two sides of the seam."""
+    services, job = _last_job(context, migrations)
+    found = job.get("reconciliation") or {}
+    violations = int((found.get("notes") or {}).get(SEAM_VIOLATIONS, 0))
+    rows = seam_rows(ActivityLogs(services.database, context.partition_key), found.get("seam") or [])
+    gaps = sorted(row["gap_seconds"] for row in rows if row["gap_seconds"] is not None)
+    metadata: Document = {
+        "violations": violations,
+        "customers_looked_at": len(rows),
+        "with_live_feed": len(gaps),
+        "skipped_post_sync_live_feed": int((job.get("records_skipped") or {}).get("post_sync_live_feed", 0)),
+    }
+    if gaps:
+        metadata |= {"smallest_gap_seconds": gaps[0], "median_gap_seconds": gaps[len(gaps) // 2]}
+    with_live = [row for row in rows if row["first_live"] is not None] or rows
+    names = ("customer_id", "last_migrated", "first_live", "gap_seconds")
+    metadata["seam"] = table(names, [[_shown(row[name]) for name in names] for row in with_live[:SHOWN_IDS]])
+    return dg.AssetCheckResult(passed=violations == 0, metadata=metadata)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    return value.isoformat(timespec="milliseconds") if hasattr(value, "isoformat") else str(value)
+
+
+CHECKS = (match_pct, coverage_pct, failure_rate, no_duplicates, watermark_seam)

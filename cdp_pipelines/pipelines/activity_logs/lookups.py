@@ -1,0 +1,75 @@
+"""What a page of audits needs from outside, asked once a page and remembered for the run: contacts, users, SSO ids."""
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from typing import Final
+
+from cdp_pipelines.domain.activity_logs.actors import email_key
+from cdp_pipelines.domain.activity_logs.audits import CrmUser
+from cdp_pipelines.domain.errors import CdpError
+from cdp_pipelines.resources.crm_postgres import CrmDatabase
+from cdp_pipelines.resources.launchpad import LaunchpadClient
+from cdp_pipelines.stores.contact_links import ContactLinks
+
+REMEMBERED_USERS: Final = 50_000
+PAUSE_SECONDS: Final = 60.0
+"""After a failure the launchpad is left alone this long, so that its outage does not cost every page its timeouts."""
+
+logger = logging.getLogger(__name__)
+
+
+class ActorDirectory:
+    """CRM users and their SSO ids, two hops, batched and cached; the launchpad's outage never fails a record."""
+
+    def __init__(
+        self, crm: CrmDatabase, launchpad: Callable[[], LaunchpadClient], *, pause_seconds: float = PAUSE_SECONDS
+    ) -> None:
+        self._crm = crm
+        self._launchpad = launchpad
+        self._pause_seconds = pause_seconds
+        self._users: dict[int, CrmUser | None] = {}
+        self._sso_ids: dict[str, str | None] = {}
+        self._silent_until = 0.0
+        self.outages = 0
+
+    def users(self, ids: Collection[int]) -> dict[int, CrmUser]:
+        """The organization's users among these ids."""
+        missing = [number for number in ids if number not in self._users]
+        if missing:
+            if len(self._users) + len(missing) > REMEMBERED_USERS:
+                self._users.clear()
+                self._sso_ids.clear()
+                missing = list(ids)
+            found = self._crm.users(missing)
+            self._users |= {number: found.get(number) for number in missing}
+        return {number: user for number in ids if (user := self._users[number]) is not None}
+
+    def sso_ids(self, users: Collection[CrmUser]) -> dict[str, str]:
+        """The SSO ids of the live users' emails, as far as the launchpad says; what it could not say is asked again."""
+        emails = {email_key(user.email): user.email for user in users if user.email and not user.deleted}
+        missing = [email for key, email in emails.items() if key not in self._sso_ids]
+        if missing and time.monotonic() >= self._silent_until:
+            self._ask(missing)
+        return {key: sso_id for key in emails if (sso_id := self._sso_ids.get(key)) is not None}
+
+    def _ask(self, emails: list[str]) -> None:
+        try:
+            found = self._launchpad().sso_ids(emails)
+        except CdpError as exc:
+            # SPEC 5.2: an outage makes the actor a deleted user, is counted, and the record is kept.
+            self.outages += 1
+            self._silent_until = time.monotonic() + self._pause_seconds
+            logger.warning(
+                "the launchpad does not answer (%s); not asked again for %.0f s", exc.code, self._pause_seconds
+            )
+            return
+        self._sso_ids |= {email_key(email): found.get(email_key(email)) for email in emails}
+
+
+class Lookups:
+    """Everything a page is transformed with."""
+
+    def __init__(self, contacts: ContactLinks, actors: ActorDirectory) -> None:
+        self.contacts = contacts
+        self.actors = actors

@@ -1,0 +1,53 @@
+"""Phase A: which share of a company's live CRM people has a contact in the CDP (SPEC 5.3, coverage gate).
+
+Reads both sides in batches and writes neither.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from cdp_pipelines.domain.companies import Company
+from cdp_pipelines.domain.migrations import percent
+from cdp_pipelines.pipelines.migrations.services import MigrationServices
+from cdp_pipelines.stores.contact_links import ContactLinks
+
+LISTED_PEOPLE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """`missing_ids` are the first of the CRM people without a contact."""
+
+    people: int
+    covered: int
+    missing_ids: tuple[str, ...]
+
+    @property
+    def pct(self) -> float:
+        """Covered of all, in percent; 100 for a company without people."""
+        return percent(self.covered, self.people)
+
+    def as_document(self) -> dict[str, Any]:
+        """As kept on the job."""
+        return {"people": self.people, "covered": self.covered, "coverage_pct": self.pct}
+
+
+def measure_coverage(
+    services: MigrationServices, company: Company, *, within_seconds: float | None = None
+) -> Coverage | None:
+    """Measure; None when it would take longer than `within_seconds`."""
+    deadline = None if within_seconds is None else time.monotonic() + within_seconds
+    crm = services.crm(company)
+    links = ContactLinks(services.database, company.company_sso_id)
+    people = covered = 0
+    missing: list[str] = []
+    for batch in crm.live_people():
+        existing = links.existing(batch)
+        people += len(batch)
+        covered += len(existing)
+        if len(missing) < LISTED_PEOPLE:
+            missing += [person for person in batch if person not in existing][: LISTED_PEOPLE - len(missing)]
+        if deadline is not None and time.monotonic() > deadline:
+            return None
+    return Coverage(people, covered, tuple(missing))

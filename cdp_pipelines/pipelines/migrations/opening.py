@@ -1,0 +1,212 @@
+"""How a run comes by its job: the request, the guards, and a new job or one to go on with."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from cdp_pipelines.domain.admission import Rejected
+from cdp_pipelines.domain.errors import CdpError
+from cdp_pipelines.domain.migration_requests import ROLLBACK_PHASE, MigrationRequest
+from cdp_pipelines.domain.migrations import CANCELED, FAILED, IN_PROGRESS, RESUMABLE
+from cdp_pipelines.pipelines.migrations.conclude import end_request, error_of, reject
+from cdp_pipelines.pipelines.migrations.coverage import Coverage
+from cdp_pipelines.pipelines.migrations.hold import Hold
+from cdp_pipelines.pipelines.migrations.intake import judge
+from cdp_pipelines.pipelines.migrations.kinds import TAG_REQUEST
+from cdp_pipelines.pipelines.migrations.runs import dead_owner
+from cdp_pipelines.pipelines.migrations.services import MigrationServices
+from cdp_pipelines.stores.migration_jobs import Owned
+
+logger = logging.getLogger(__name__)
+
+Document = dict[str, Any]
+_ALREADY_RUNNING = Rejected("JOB_ALREADY_RUNNING", 409, "Another run is working on this company's migration.")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a run was told to do: the request document, or what stands for it when ops launched from the UI."""
+
+    document: Document
+    request_id: object = None
+
+
+def read_order(
+    context: dg.OpExecutionContext, services: MigrationServices, request_id: str, from_config: Mapping[str, Any]
+) -> Order | None:
+    """The request that the run works on, now in processing, or an order made of the run's config.
+
+    None: there is nothing to do, because the request has ended.
+    """
+    company = context.partition_key
+    wanted = request_id or context.run.tags.get(TAG_REQUEST, "")
+    if not wanted:
+        return Order({"company_sso_id": company, **from_config})
+    identifier = services.requests.identifier(wanted, company)
+    if identifier is None:
+        raise dg.Failure(
+            f"The company of this partition has no migration request {wanted}. Check the id and the partition.",
+            allow_retries=False,
+        )
+    document = services.requests.begin(identifier, company, context.run_id, now=services.now())
+    if document is None:
+        context.log.info("[%s] nothing to do: the request has ended", wanted)
+        return None
+    if _settled_by_its_job(services, company, identifier):
+        context.log.info("[%s] nothing to do: an earlier run of this request had ended its job", wanted)
+        return None
+    if document.get("cancel_requested") is True:
+        services.requests.end(identifier, company, CANCELED, now=services.now())
+        raise dg.Failure(f"[{wanted}] canceled on request before it began.", allow_retries=False)
+    return Order(document, identifier)
+
+
+def _settled_by_its_job(services: MigrationServices, company_sso_id: str, request_id: object) -> bool:
+    """End a request whose job had ended when its run died, as the job says."""
+    job = services.jobs.of_request(company_sso_id, request_id)
+    if job is None or job["status"] == IN_PROGRESS:
+        return False
+    end_request(services, company_sso_id, request_id, job, job["status"], error_of(job))
+    return True
+
+
+def refuse(services: MigrationServices, order: Order, rejected: Rejected) -> dg.Failure:
+    """End the request as rejected; the run fails with the reason, for ops to read."""
+    if order.request_id is not None:
+        reject(services, order.document, rejected)
+    return dg.Failure(
+        f"{rejected.code}: {rejected.message}",
+        metadata={"code": rejected.code, "http_status": rejected.http_status},
+        allow_retries=False,
+    )
+
+
+def open_start(context: dg.OpExecutionContext, services: MigrationServices, order: Order) -> Hold:
+    """Pass the guards and take the job: a new one, or the latest to go on with.
+
+    Raises:
+        Failure: a guard refused, or another run was quicker.
+    """
+    try:
+        answer, coverage = judge(
+            services, order.document, instance=context.instance, run_id=context.run_id, coverage_seconds=None
+        )
+    except CdpError as exc:
+        end_request(services, context.partition_key, order.request_id, {}, FAILED, exc)
+        raise dg.Failure(str(exc), allow_retries=False) from exc
+    if isinstance(answer, Rejected):
+        raise refuse(services, order, answer)
+    owned = _take(context, services, order, answer.request, coverage)
+    if owned is None:
+        raise refuse(services, order, _ALREADY_RUNNING)
+    return Hold(services, owned, order.request_id)
+
+
+def _take(
+    context: dg.OpExecutionContext,
+    services: MigrationServices,
+    order: Order,
+    request: MigrationRequest,
+    coverage: Coverage | None,
+) -> Owned | None:
+    company, run_id = context.partition_key, context.run_id
+    last = services.jobs.latest(company, dry_runs=False)
+    from_the_start = request.options.dry_run or request.options.force
+    if last is not None and not from_the_start and last["status"] in RESUMABLE and last.get("phase") != ROLLBACK_PHASE:
+        return _go_on(context, services, order, last, coverage)
+    # A dead run's job that nobody goes on with would be in progress for ever, and bar the new one.
+    left = services.jobs.active(company)
+    if left is not None and not _set_aside(context, services, left):
+        return None
+    facts: Document = {
+        "cid": services.company(company).cid,
+        "requested_by": request.requested_by,
+        "request_id": order.request_id,
+        "run_id": run_id,
+        "dry_run": request.options.dry_run,
+        "options": request.options.as_document(),
+        "phase": "plan",
+        "starts": 1,
+        **(coverage.as_document() if coverage else {}),
+    }
+    return services.jobs.open_new(company, run_id, facts, now=services.now())
+
+
+def _go_on(
+    context: dg.OpExecutionContext,
+    services: MigrationServices,
+    order: Order,
+    last: Document,
+    coverage: Coverage | None,
+) -> Owned | None:
+    names = ("records_processed", "records_migrated", "records_skipped", "records_failed")
+    changes: Document = {
+        "run_id": context.run_id,
+        "request_id": order.request_id,
+        # What failed before ops looked into it must not halt the job again (see `domain.migrations.halts`).
+        "guard_base": {name: last.get(name) for name in names},
+        "starts": int(last.get("starts") or 1) + 1,
+        **(coverage.as_document() if coverage else {}),
+    }
+    context.log.info("going on with job %s, which %s", last["_id"], last["status"].replace("_", " "))
+    return services.jobs.reopen(
+        last, context.run_id, changes, now=services.now(), take_over_from=dead_owner(context.instance, last)
+    )
+
+
+def _set_aside(context: dg.OpExecutionContext, services: MigrationServices, left: Document) -> bool:
+    owned = services.jobs.reopen(
+        left, context.run_id, {}, now=services.now(), take_over_from=dead_owner(context.instance, left)
+    )
+    if owned is None:
+        return False
+    note = {"error": {"code": "SUPERSEDED", "message": "Its run died and another job was started.", "details": {}}}
+    return services.jobs.end(owned, FAILED, note, now=services.now())
+
+
+def open_rollback(
+    context: dg.OpExecutionContext, services: MigrationServices, order: Order, request: MigrationRequest
+) -> Hold:
+    """Take the company's latest job, or a new one where there is none, for the time of a rollback.
+
+    Raises:
+        Failure: another run was quicker.
+    """
+    company, run_id, now = context.partition_key, context.run_id, services.now()
+    left, last = services.jobs.active(company), services.jobs.latest(company)
+    owned: Owned | None
+    if left is not None and (last is None or left["_id"] != last["_id"]) and not _set_aside(context, services, left):
+        raise refuse(services, order, _ALREADY_RUNNING)
+    facts: Document = {"run_id": run_id, "request_id": order.request_id, "phase": ROLLBACK_PHASE}
+    if last is None:
+        more: Document = {
+            "cid": None,
+            "requested_by": request.requested_by,
+            "dry_run": False,
+            "options": {},
+            "starts": 1,
+        }
+        owned = services.jobs.open_new(company, run_id, {**facts, **more}, now=now)
+    else:
+        if last.get("phase") != ROLLBACK_PHASE:
+            facts["records_rolled_back"] = 0
+        owned = services.jobs.reopen(last, run_id, facts, now=now, take_over_from=dead_owner(context.instance, last))
+    if owned is None:
+        raise refuse(services, order, _ALREADY_RUNNING)
+    return Hold(services, owned, order.request_id)
+
+
+def held(context: dg.OpExecutionContext, services: MigrationServices) -> tuple[Hold, Document]:
+    """This run's hold on its company's job, in a later step; the lease is renewed.
+
+    Raises:
+        Failure: the job is no longer this run's.
+    """
+    job = services.jobs.active(context.partition_key)
+    if job is None or (job.get("lease") or {}).get("owner_run_id") != context.run_id:
+        raise dg.Failure("The job was ended or taken over while this run was working on it.", allow_retries=False)
+    hold = Hold(services, Owned(job["_id"], context.partition_key, context.run_id), job.get("request_id"))
+    return hold, job

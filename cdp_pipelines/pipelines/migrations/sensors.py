@@ -1,0 +1,164 @@
+"""`migration_requests`: queued requests in, one run each out. `migration_run_failures`: what dead runs left.
+
+Built from the kinds of migrations there are, so that one queue and one sweeper serve them all.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import dagster as dg
+
+from cdp_pipelines.domain.admission import Admitted, Rejected
+from cdp_pipelines.domain.errors import CdpError, ConfigurationError, TransientFailure
+from cdp_pipelines.domain.migration_requests import OPEN_STATUSES, STATUS_QUEUED, MigrationRequest
+from cdp_pipelines.pipelines.migrations.conclude import reject
+from cdp_pipelines.pipelines.migrations.intake import judge
+from cdp_pipelines.pipelines.migrations.kinds import (
+    TAG_COMPANY,
+    TAG_REQUEST,
+    TAG_REQUESTED_BY,
+    MigrationKind,
+    run_key,
+)
+from cdp_pipelines.pipelines.migrations.services import MigrationResource, MigrationServices
+from cdp_pipelines.pipelines.migrations.sweep import sweep_migrations
+from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
+from cdp_pipelines.stores.migrations.runner import Migrator
+
+Document = dict[str, Any]
+
+MOST_LAUNCHES_A_TICK: Final = 25
+COVERAGE_SECONDS: Final = 10.0
+"""What a tick spends on one company's coverage at most; a larger company is measured by its run."""
+
+
+def migration_requests_sensor(kinds: Mapping[str, MigrationKind], jobs: Sequence[Any]) -> dg.SensorDefinition:
+    """The sensor over `migration_requests`, for these kinds and the jobs they launch."""
+
+    @dg.sensor(
+        name="migration_requests",
+        jobs=jobs,
+        minimum_interval_seconds=5,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Claims queued requests in migration_requests, checks admission, launches one run for each "
+        "admitted one and ends the others as rejected.",
+    )
+    def migration_requests(
+        context: dg.SensorEvaluationContext, migrations: MigrationResource
+    ) -> dg.SensorResult | dg.SkipReason:
+        """One bounded read of the queue, one claim and one judgement a request."""
+        by_kind = {name: migrations.services(kind) for name, kind in kinds.items()}
+        services = next(iter(by_kind.values()))
+        Migrator(services.database).require_current()
+        requests: list[dg.RunRequest] = []
+        rejected = 0
+        for document in services.requests.waiting(now=services.now(), limit=MOST_LAUNCHES_A_TICK):
+            try:
+                answer = _take_in(context, by_kind, document)
+            except (TransientFailure, ConfigurationError) as exc:
+                # What was claimed so far must be launched; the rest stays in the queue for a later tick.
+                context.log.warning("stopped after %d requests: %s", len(requests) + rejected, exc)
+                break
+            if isinstance(answer, dg.RunRequest):
+                requests.append(answer)
+            elif isinstance(answer, Rejected):
+                rejected += 1
+        if not requests:
+            return dg.SkipReason(f"Nothing to launch; {rejected} rejected." if rejected else "The queue is empty.")
+        return dg.SensorResult(run_requests=requests, dynamic_partitions_requests=_new_partitions(context, requests))
+
+    return migration_requests
+
+
+def _new_partitions(
+    context: dg.SensorEvaluationContext, requests: list[dg.RunRequest]
+) -> list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest]:
+    """A company's first request may come before `company_partitions` has seen the company."""
+    known = set(context.instance.get_dynamic_partitions("company"))
+    missing = {request.partition_key for request in requests if request.partition_key} - known
+    return [COMPANY_PARTITIONS.build_add_request(sorted(missing))] if missing else []
+
+
+def _take_in(
+    context: dg.SensorEvaluationContext, by_kind: Mapping[str, MigrationServices], document: Document
+) -> dg.RunRequest | Rejected | None:
+    anyone = next(iter(by_kind.values()))
+    if not anyone.requests.claim(document["_id"], uuid.uuid4().hex, now=anyone.now()):
+        return None
+    kind = document.get("kind")
+    services = by_kind.get(kind) if isinstance(kind, str) else None
+    answer: Admitted[MigrationRequest] | Rejected
+    if services is None:
+        services, answer = anyone, _invalid("kind", f"must be one of {', '.join(by_kind)}")
+    elif document.get("status") != STATUS_QUEUED and document.get("status") not in OPEN_STATUSES:
+        answer = _invalid("status", 'must be "queued" to put the request into the queue')
+    else:
+        answer, _ = judge(services, document, instance=context.instance, coverage_seconds=COVERAGE_SECONDS)
+    if isinstance(answer, Rejected):
+        return answer if reject(services, document, answer) else None
+    if document.get("cancel_requested") is True:
+        services.requests.end(document["_id"], answer.request.company_sso_id, "canceled", now=services.now())
+        return None
+    return _launch(context, services, document, answer.request)
+
+
+def _launch(
+    context: dg.SensorEvaluationContext, services: MigrationServices, document: Document, request: MigrationRequest
+) -> dg.RunRequest | None:
+    request_id = str(document["_id"])
+    attempt = int(document.get("attempt") or 0)
+    launched = dg.RunsFilter(tags={TAG_REQUEST: request_id})
+    # An earlier claim ran out. If its run exists, it waits or works, or the sweeper ends it; if not, the tick died
+    # between claiming and launching, and its run key may be spent, so the next attempt gets a key of its own.
+    if "launch" in document and attempt and context.instance.get_runs(launched, limit=1):
+        return None
+    attempt += 1
+    services.requests.note_attempt(document["_id"], attempt)
+    return dg.RunRequest(
+        job_name=services.kind.job_name(request),
+        run_key=run_key(services.kind.kind, request_id, attempt),
+        partition_key=request.company_sso_id,
+        run_config=services.kind.run_config(document["_id"], request),
+        tags={
+            TAG_COMPANY: request.company_sso_id,
+            TAG_REQUEST: request_id,
+            TAG_REQUESTED_BY: request.requested_by,
+        },
+    )
+
+
+def _invalid(field: str, problem: str) -> Rejected:
+    return Rejected(
+        "MIGRATION_REQUEST_INVALID",
+        422,
+        f"The request cannot be read: {field} {problem}.",
+        {"problems": [{"field": field, "problem": problem}]},
+    )
+
+
+def migration_run_failures_sensor(kinds: Mapping[str, MigrationKind]) -> dg.SensorDefinition:
+    """The sweeper over the jobs and requests of these kinds."""
+
+    @dg.sensor(
+        name="migration_run_failures",
+        minimum_interval_seconds=15,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Ends the migrations and requests whose run failed, was canceled or died before it could; their "
+        "cursors stay, so that starting again goes on. Alerts when the queue stands still.",
+    )
+    def migration_run_failures(context: dg.SensorEvaluationContext, migrations: MigrationResource) -> dg.SkipReason:
+        """One bounded look at what is open; see `sweep.py`."""
+        summaries = []
+        for kind in kinds.values():
+            try:
+                report = sweep_migrations(migrations.services(kind), context.instance)
+            except CdpError as exc:
+                summaries.append(f"{kind.kind}: {exc.code}")
+                continue
+            for line in report.lines:
+                context.log.info(line)
+            summaries.append(f"{kind.kind}: {report.summary}")
+        return dg.SkipReason("; ".join(summaries))
+
+    return migration_run_failures

@@ -1,0 +1,94 @@
+"""Everything outside that a migration touches, opened only when it is used; for ops, sensors and commands alike."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+from pymongo.database import Database
+
+from cdp_pipelines.domain.companies import Company
+from cdp_pipelines.domain.errors import PermanentFailure
+from cdp_pipelines.pipelines.clock import utc_now
+from cdp_pipelines.pipelines.migrations.kinds import MigrationKind
+from cdp_pipelines.resources.alerts import AlertsResource
+from cdp_pipelines.resources.cdp_mongo import CdpMongoResource
+from cdp_pipelines.resources.crm_postgres import CrmDatabase, CrmPostgresResource
+from cdp_pipelines.resources.launchpad import LaunchpadClient, LaunchpadResource
+from cdp_pipelines.stores.alert_causes import AlertCauses
+from cdp_pipelines.stores.companies import CompanyStore
+from cdp_pipelines.stores.migration_failures import MigrationFailures
+from cdp_pipelines.stores.migration_jobs import LEASE_SECONDS, MigrationJobs
+from cdp_pipelines.stores.migration_requests import MigrationRequests
+
+
+class MigrationResource(dg.ConfigurableResource[None]):
+    """The resources of migrations in one: an op or a sensor asks for this and gets `services()`."""
+
+    cdp_mongo: CdpMongoResource
+    crm: CrmPostgresResource
+    launchpad: LaunchpadResource
+    alerts: AlertsResource
+    lease_seconds: int = Field(default=LEASE_SECONDS, description="How long a silent run keeps its job, in seconds.")
+
+    def services(self, kind: MigrationKind) -> "MigrationServices":
+        """Stores and outside systems of one migration; only MongoDB's settings are needed at once."""
+        return MigrationServices(self, kind)
+
+
+def from_environment(cdp_mongo: CdpMongoResource | None = None) -> MigrationResource:
+    """The resource that takes every setting from the environment when it needs it."""
+    return MigrationResource(
+        cdp_mongo=cdp_mongo or CdpMongoResource(),
+        crm=CrmPostgresResource(),
+        launchpad=LaunchpadResource(),
+        alerts=AlertsResource(),
+    )
+
+
+class MigrationServices:
+    """Stores and outside systems of one migration, and the clock."""
+
+    def __init__(
+        self, resources: MigrationResource, kind: MigrationKind, *, now: Callable[[], datetime] = utc_now
+    ) -> None:
+        self._resources = resources
+        self.kind = kind
+        self.now = now
+        self.database: Database[dict[str, Any]] = resources.cdp_mongo.database()
+        self.companies = CompanyStore(self.database)
+        self.requests = MigrationRequests(self.database)
+        self.jobs = MigrationJobs(self.database, kind.jobs, lease_seconds=resources.lease_seconds)
+        self.failures = MigrationFailures(self.database, kind.kind)
+        self.alert_causes = AlertCauses(self.database)
+
+    def company(self, company_sso_id: str) -> Company:
+        """The company, which must be there.
+
+        Raises:
+            PermanentFailure: `CID_NOT_FOUND`.
+        """
+        company = self.companies.find(company_sso_id)
+        if company is None:
+            raise PermanentFailure("CID_NOT_FOUND", "There is no company with this key.")
+        return company
+
+    def crm(self, company: Company) -> CrmDatabase:
+        """The CRM's rows of one company.
+
+        Raises:
+            PermanentFailure: `CID_NOT_FOUND`, its CRM organization is not known.
+        """
+        if company.cid is None:
+            raise PermanentFailure("CID_NOT_FOUND", "This company has no cid, so its CRM organization is not known.")
+        return self._resources.crm.open(company.cid)
+
+    def launchpad(self, company_sso_id: str, *, request_id: str) -> LaunchpadClient:
+        """The launchpad on behalf of one company."""
+        return self._resources.launchpad.open(company_sso_id, request_id=request_id)
+
+    def alert_once(self, cause: str, text: str, *, request_id: str = "") -> None:
+        """Alert the people on duty, once a cause."""
+        if self.alert_causes.first_time(cause, now=self.now()):
+            self._resources.alerts.open().send(text, cause=cause, request_id=request_id)
