@@ -14,6 +14,7 @@ from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS
 from cdp_pipelines.pipelines.activity_logs.jobs import activity_logs_migration_job, activity_logs_rollback_job
 from cdp_pipelines.pipelines.companies.sensors import company_partitions
 from cdp_pipelines.pipelines.contact_export.assets import contact_exports
+from cdp_pipelines.pipelines.contact_export.config import PASSING
 from cdp_pipelines.pipelines.contact_export.jobs import contact_export_job
 from cdp_pipelines.pipelines.contact_export.sensors import contact_export_requests, export_run_failures
 from cdp_pipelines.pipelines.contact_export.services import from_environment
@@ -31,8 +32,7 @@ def default_resources() -> dict[str, Any]:
         "contact_export": from_environment(cdp_mongo),
         "migrations": migrations_from_environment(cdp_mongo),
         "work_directory": WorkDirectoryResource(),
-        # Ids and paths pass between the steps of one process; nothing of them is to outlive it.
-        "io_manager": dg.mem_io_manager,
+        PASSING: dg.mem_io_manager,
     }
 
 
@@ -52,6 +52,8 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
             migration_run_failures_sensor(kinds),
         ],
         resources={**default_resources(), **(resources or {})},
+        # What ops launch from an asset's page runs in one process, as the jobs do by themselves.
+        executor=dg.in_process_executor,
     )
 
 

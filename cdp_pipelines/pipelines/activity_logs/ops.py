@@ -12,14 +12,14 @@ from typing import Any
 import dagster as dg
 
 from cdp_pipelines.domain.events import event_line
-from cdp_pipelines.domain.migrations import COMPLETED, COMPLETED_WITH_ERRORS, FAILED, HALTED, MATCH_PCT_AT_LEAST
+from cdp_pipelines.domain.migrations import COMPLETED, COMPLETED_WITH_ERRORS, MATCH_PCT_AT_LEAST
 from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS, ASSET_NAME, POOL, EnrichConfig, StartConfig
 from cdp_pipelines.pipelines.activity_logs.enrich import enrich
 from cdp_pipelines.pipelines.activity_logs.migrate import migrate_shard as work_through
 from cdp_pipelines.pipelines.activity_logs.migrate import plan
 from cdp_pipelines.pipelines.activity_logs.pages import Source
 from cdp_pipelines.pipelines.activity_logs.reconcile import reconcile as compare_all
-from cdp_pipelines.pipelines.activity_logs.report import report_failure_rate, report_metadata
+from cdp_pipelines.pipelines.activity_logs.report import report_metadata
 from cdp_pipelines.pipelines.migrations.conclude import conclude
 from cdp_pipelines.pipelines.migrations.hold import Hold, ending_badly
 from cdp_pipelines.pipelines.migrations.opening import held, open_start, read_order
@@ -124,15 +124,9 @@ def _working(context: dg.OpExecutionContext, migrations: MigrationResource) -> I
     """This run's job and source; whatever goes wrong inside ends the job as it must."""
     services = migrations.services(ACTIVITY_LOGS)
     hold, _ = held(context, services)
-    try:
-        with ending_badly(hold):
-            source = Source(services, services.company(context.partition_key), hold.request_id)
-            try:
-                yield hold, source, hold.beat()
-            finally:
-                source.close()
-    except dg.Failure:
-        ended = services.jobs.find(hold.owned.job_id, hold.owned.company_sso_id)
-        if ended is not None and ended["status"] in {HALTED, FAILED}:
-            report_failure_rate(context, ended)
-        raise
+    with ending_badly(hold):
+        source = Source(services, services.company(context.partition_key), hold.request_id)
+        try:
+            yield hold, source, hold.beat()
+        finally:
+            source.close()

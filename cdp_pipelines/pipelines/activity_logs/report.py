@@ -9,7 +9,7 @@ from typing import Any, Final
 import dagster as dg
 
 from cdp_pipelines.domain.failures import LISTED_ON_JOB
-from cdp_pipelines.pipelines.activity_logs.config import ASSET_NAME, HALT_LIMIT
+from cdp_pipelines.pipelines.activity_logs.config import HALT_LIMIT
 from cdp_pipelines.pipelines.migrations.conclude import summary_of
 
 SHOWN_FAILURES: Final = 20
@@ -80,17 +80,3 @@ def failure_rate_result(job: Mapping[str, Any]) -> tuple[bool, MetadataDict]:
     if job.get("failed_rows"):
         metadata["failed_rows"] = failure_table(job["failed_rows"])
     return rate <= HALT_LIMIT, metadata
-
-
-def report_failure_rate(context: dg.OpExecutionContext, job: Mapping[str, Any]) -> None:
-    """Show the check `failure_rate` of a job that ended early: its asset is not made, so its checks do not run."""
-    passed, metadata = failure_rate_result(job)
-    context.instance.report_runless_asset_event(
-        dg.AssetCheckEvaluation(
-            asset_key=dg.AssetKey(ASSET_NAME),
-            check_name="failure_rate",
-            passed=passed and job["status"] != "halted",
-            metadata=metadata,
-            partition=context.partition_key,
-        )
-    )

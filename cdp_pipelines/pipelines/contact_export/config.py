@@ -7,6 +7,8 @@ from pydantic import Field
 
 JOB_NAME: Final = "contact_export"
 ASSET_NAME: Final = "contact_exports"
+PASSING: Final = "values_in_memory"
+"""The IO manager between its steps: ids and paths of one process, nothing of which is to outlive it."""
 TAG_COMPANY: Final = "company"
 TAG_REQUEST: Final = "request_id"
 TAG_REQUESTED_BY: Final = "requested_by"

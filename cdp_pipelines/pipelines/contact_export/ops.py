@@ -16,7 +16,7 @@ from cdp_pipelines.domain.contact_export.delivery import Outcome, outcome_of, va
 from cdp_pipelines.domain.errors import CancelRequested, CdpError, PermanentFailure
 from cdp_pipelines.domain.events import event_line
 from cdp_pipelines.pipelines.contact_export import conclude, intake
-from cdp_pipelines.pipelines.contact_export.config import TAG_REQUEST, LoadRequestConfig
+from cdp_pipelines.pipelines.contact_export.config import PASSING, TAG_REQUEST, LoadRequestConfig
 from cdp_pipelines.pipelines.contact_export.deliver import notify, send_email, store_file
 from cdp_pipelines.pipelines.contact_export.heartbeat import Beat, OwnershipLost
 from cdp_pipelines.pipelines.contact_export.render import Plan, plan_export, render
@@ -30,7 +30,14 @@ logger = logging.getLogger(__name__)
 Document = dict[str, Any]
 
 
-@dg.op(out=dg.Out(str, is_required=False, description="The request's job_id; nothing when there is nothing to do."))
+@dg.op(
+    out=dg.Out(
+        str,
+        is_required=False,
+        io_manager_key=PASSING,
+        description="The request's job_id; nothing when there is nothing to do.",
+    )
+)
 def load_request(
     context: dg.OpExecutionContext, config: LoadRequestConfig, contact_export: ContactExportResource
 ) -> Iterator[dg.Output[str]]:
@@ -95,7 +102,14 @@ def _was_concluded(context: dg.OpExecutionContext, services: ExportServices, doc
     return settled is not None
 
 
-@dg.op(out=dg.Out(dict, is_required=False, description="{job_id, path}: the request and its finished temporary file."))
+@dg.op(
+    out=dg.Out(
+        dict,
+        is_required=False,
+        io_manager_key=PASSING,
+        description="{job_id, path}: the request and its finished temporary file.",
+    )
+)
 def render_file(
     context: dg.OpExecutionContext,
     request_id: str,
@@ -145,7 +159,11 @@ def _announce(plan: Plan, beat: Beat) -> None:
     )
 
 
-@dg.op(out=dg.Out(str, is_required=False, description="The request's job_id, once everything was sent."))
+@dg.op(
+    out=dg.Out(
+        str, is_required=False, io_manager_key=PASSING, description="The request's job_id, once everything was sent."
+    )
+)
 def deliver(
     context: dg.OpExecutionContext, rendered: dict[str, str], contact_export: ContactExportResource
 ) -> Iterator[dg.Output[str]]:

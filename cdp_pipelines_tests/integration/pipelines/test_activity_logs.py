@@ -180,9 +180,9 @@ def test_it_halts_above_ten_percent_and_goes_on_after_a_fix(migrations: Migratio
     assert_adds_up(job)
     assert (job["status"], job["records_processed"], job["records_failed"]) == ("halted", 30, 4)
     assert job["shards"]["shard_0"]["last_audit_id"] == 30
-    check = dg.AssetCheckKey(dg.AssetKey("activity_logs"), "failure_rate")
-    record = m.instance.event_log_storage.get_latest_asset_check_execution_by_key([check])[check]
-    assert record.status.value == "FAILED"
+    (failed,) = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    assert failed.user_failure_data is not None
+    assert failed.user_failure_data.metadata["records_failed"].value == 4
     assert any("halted" in alert.body["text"] for alert in http_apis.alerts())
     m.crm.connection.execute("UPDATE audits SET audited_changes = '--- {}' WHERE id BETWEEN 21 AND 24")
     assert m.run().success
