@@ -12,8 +12,8 @@ from typing import Any, Final
 from cdp_pipelines.domain.activity_logs.yaml_events import read_events
 from cdp_pipelines.domain.activity_logs.yaml_fast import read_fast
 from cdp_pipelines.domain.activity_logs.yaml_json import plain_data, read_json
-from cdp_pipelines.domain.activity_logs.yaml_lines import Uncommon
 from cdp_pipelines.domain.activity_logs.yaml_limits import LONGEST_TEXT, Refused
+from cdp_pipelines.domain.activity_logs.yaml_shapes import Uncommon
 from cdp_pipelines.domain.errors import PermanentFailure
 
 UNREADABLE_CHANGES: Final = "unreadable_changes"

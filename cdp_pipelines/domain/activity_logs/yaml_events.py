@@ -67,8 +67,8 @@ class _Reader:
             problem = f"not valid YAML ({exc.problem})" if self._constant_problems and exc.problem else "not valid YAML"
             mark = exc.problem_mark or exc.context_mark
             raise Refused(problem, mark.line + 1 if mark else None) from None
-        except (yaml.YAMLError, ValueError):
-            # ValueError: bytes of a tag, or the number of a character, that are none.
+        except (yaml.YAMLError, ValueError, OverflowError):
+            # Not only YAMLError: bytes of a tag that are no text, the number of a character that is none.
             raise Refused("not valid YAML") from None
 
     def _node(self, event: Any, depth: int) -> Any:
@@ -110,6 +110,7 @@ class _Reader:
             key = key_text(self._node(event, depth + 1))
             held = self._next()
             value = self._node(held, depth + 1)
+            # As in Psych; anything but an alias of a mapping is an attribute of that name.
             if key == "<<" and type(held) is yaml.AliasEvent and isinstance(value, dict):
                 fields.update(value)
             else:

@@ -33,7 +33,6 @@ _SHAPES: Final = re.compile(
       (?P<instant>[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}
                   (?:\.[0-9]*)?(?:[ \t]*(?:Z|[-+][0-9]{1,2}:?(?:[0-9]{2})?))?)
     | (?P<day>[0-9]{4}-[0-9]{1,2}-[0-9]{1,2})
-    | (?P<symbol>:.+)
     | (?P<endless>(?i:[-+]?\.inf|\.nan))
     | (?P<real>[-+]?(?:[0-9][0-9_]*)?\.[0-9]*(?:[eE][-+][0-9]+)?)
     | (?P<octal>[-+]?0[0-7_]+)
@@ -43,6 +42,7 @@ _SHAPES: Final = re.compile(
     """,
     re.VERBOSE,
 )
+_SIMPLE_REAL: Final = re.compile(r"-?[0-9]{1,100}\.[0-9]{1,100}")
 # As Psych writes a Time in UTC, in days that every month has.
 _PSYCH_INSTANT: Final = re.compile(
     r"(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
@@ -64,6 +64,10 @@ def resolve_plain(text: str) -> Scalar:
         return int(text)
     if text in ("", "~"):
         return None
+    if text[0] == ":":
+        return _symbol(text)
+    if _SIMPLE_REAL.fullmatch(text):
+        return float(text)
     shape = _SHAPES.fullmatch(text)
     return text if shape is None else _READERS[shape.lastgroup or ""](text)
 
@@ -151,7 +155,9 @@ def real_number(text: str) -> float | str:
 
 
 def _symbol(text: str) -> str:
-    quoted = _QUOTED_SYMBOL.match(text)
+    if "\n" in text or text == ":":
+        return text
+    quoted = _QUOTED_SYMBOL.match(text) if text[1] in "\"'" else None
     return quoted[2].removeprefix(":") if quoted else text[1:]
 
 
@@ -166,7 +172,6 @@ def _day(text: str) -> str:
 _READERS: Final[dict[str, Callable[[str], Scalar]]] = {
     "instant": lambda text: instant_text(text) or text,
     "day": _day,
-    "symbol": _symbol,
     "endless": lambda text: float(text.replace(".", "")),
     "real": real_number,
     "octal": lambda text: whole_number(text, 8),
