@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from cdp_pipelines.domain.errors import CdpError
 from cdp_pipelines.domain.migrations import COVERAGE_PCT_AT_LEAST
 from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS, ASSET_NAME, COVERAGE_ASSET_NAME, POOL
 from cdp_pipelines.pipelines.activity_logs.ops import (
@@ -13,9 +14,10 @@ from cdp_pipelines.pipelines.activity_logs.ops import (
     plan_shards,
     reconcile_logs,
 )
-from cdp_pipelines.pipelines.activity_logs.report import table
 from cdp_pipelines.pipelines.migrations.coverage import Coverage, measure_coverage
+from cdp_pipelines.pipelines.migrations.opening import fail_before_opening
 from cdp_pipelines.pipelines.migrations.services import MigrationResource
+from cdp_pipelines.pipelines.migrations.tables import table
 from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
 
 
@@ -40,7 +42,10 @@ from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
 def crm_contact_coverage(context: dg.AssetExecutionContext, migrations: MigrationResource) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads the annotation and knows only the bare class
     """Count both sides and show the first people that are missing."""
     services = migrations.services(ACTIVITY_LOGS)
-    coverage = measure_coverage(services, services.company(context.partition_key))
+    try:
+        coverage = measure_coverage(services, services.company(context.partition_key))
+    except CdpError as exc:
+        raise fail_before_opening(context, services, exc) from exc
     if coverage is None:
         raise dg.Failure("The coverage could not be measured.")
     metadata = coverage_metadata(coverage)

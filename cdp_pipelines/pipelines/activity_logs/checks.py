@@ -10,8 +10,9 @@ import dagster as dg
 from cdp_pipelines.domain.migrations import COVERAGE_PCT_AT_LEAST, MATCH_PCT_AT_LEAST
 from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS, ASSET_NAME
 from cdp_pipelines.pipelines.activity_logs.reconcile import DUPLICATES, OTHERS, SEAM_VIOLATIONS, seam_rows
-from cdp_pipelines.pipelines.activity_logs.report import failure_rate_result, table
+from cdp_pipelines.pipelines.activity_logs.report import failure_rate_result
 from cdp_pipelines.pipelines.migrations.services import MigrationResource, MigrationServices
+from cdp_pipelines.pipelines.migrations.tables import table
 from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
 from cdp_pipelines.stores.activity_logs import ActivityLogs
 

@@ -15,6 +15,7 @@ from cdp_pipelines.domain.failures import RowFailure
 from cdp_pipelines.domain.migrations import CANCELED, FAILED, HALTED, Counts, halts
 from cdp_pipelines.pipelines.migrations.conclude import conclude, summary_of
 from cdp_pipelines.pipelines.migrations.services import MigrationServices
+from cdp_pipelines.pipelines.migrations.tables import failure_table, outcome_table
 from cdp_pipelines.stores.migration_jobs import Owned
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Halted(CdpError):
         super().__init__(
             "MIGRATION_HALTED",
             f"{failed:,} of {processed:,} rows failed ({failure_rate:.2%}, the limit is {limit:.0%}), so the migration "
-            "halted. See the job's failed_rows for the reasons; starting again goes on where it stopped.",
+            "halted. The failed rows are listed with reasons; starting again goes on where it stopped.",
             details={"failure_rate": round(failure_rate, 6)},
         )
         self.failure_rate = failure_rate
@@ -138,4 +139,9 @@ def _metadata(hold: Hold) -> dict[str, Any]:
         job = hold.services.jobs.find(hold.owned.job_id, hold.owned.company_sso_id)
     except CdpError:
         return {}
-    return dict(summary_of(job)) if job else {}
+    if job is None:
+        return {}
+    tables: dict[str, Any] = {"outcomes": outcome_table(job)}
+    if job.get("failed_rows"):
+        tables["failed_rows"] = failure_table(job["failed_rows"])
+    return {**summary_of(job), **tables}
