@@ -96,7 +96,7 @@ def shard_ranges(first_id: int, last_id: int, shards: int) -> list[ShardRange]:
 
 
 def halts(counts: Counts, since: Counts, *, limit: float) -> bool:
-    """Whether too many rows failed. Counted from `since`, where the job was last started: what failed before a halt
-    that ops have looked into must not halt the job again.
+    """Whether too many rows failed: of all, and also of those since the job was last started, which is `since`. So
+    neither what ops have looked into after a halt nor the first page of a run that goes on halts a job by itself.
     """
-    return (counts - since).failure_rate > limit
+    return counts.failure_rate > limit and (counts - since).failure_rate > limit

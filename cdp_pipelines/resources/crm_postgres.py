@@ -21,13 +21,15 @@ from cdp_pipelines.resources.crm_rows import CrmStatements
 from cdp_pipelines.resources.environment import required_setting, whole_number_setting
 
 if TYPE_CHECKING:
-    from psycopg import Connection
+    from psycopg import Connection, Error
 
 SETTING: Final = "CRM_AUDIT_DATABASE_URL"
 APPLICATION_NAME: Final = "cdp_pipelines"
 CONNECT_SECONDS: Final = 10
 STATEMENT_SECONDS: Final = 300
 LOCK_SECONDS: Final = 10
+TIMEOUT: Final = "CRM_TIMEOUT"
+"""Not tried again: what took minutes once would take them again, and load the CRM with it."""
 RECONNECTS: Final = 5
 """In a row, without a single row in between."""
 WINDOW_PAGES: Final = 100
@@ -106,7 +108,7 @@ class CrmDatabase:
                     yield page
             except TransientFailure as exc:
                 failed += 1
-                if failed > RECONNECTS:
+                if failed > RECONNECTS or exc.code == TIMEOUT:
                     raise
                 _log.warning("reading audits goes on after id %d: %s", position, exc)
                 _wait(failed)
@@ -168,7 +170,7 @@ class CrmDatabase:
                         return connection.execute(statement, {**values, "cid": self._cid}).fetchall()
             except TransientFailure as exc:
                 self.close()
-                if attempt == RECONNECTS:
+                if attempt == RECONNECTS or exc.code == TIMEOUT:
                     raise
                 _log.warning("asking the CRM again: %s", exc)
                 _wait(attempt)
@@ -238,7 +240,8 @@ def _wait(attempt: int) -> None:
 
 @contextmanager
 def _translating(doing: str) -> Iterator[None]:
-    """Translate the driver's errors; their texts may hold the server's address or a row's values, so they stay out.
+    """Translate the driver's errors. Their texts may hold the server's address or a row's values, and Dagster keeps the
+    texts of causes, so only those go on as causes that name nothing but tables and columns.
 
     Raises:
         TransientFailure: `CRM_UNAVAILABLE`; `CRM_TIMEOUT`, a statement took too long.
@@ -251,7 +254,7 @@ def _translating(doing: str) -> Iterator[None]:
     try:
         yield
     except errors.QueryCanceled as exc:
-        raise TransientFailure("CRM_TIMEOUT", f"The CRM database took too long while {doing}.") from exc
+        raise TransientFailure(TIMEOUT, f"The CRM database took too long while {doing}.") from exc
     except (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction) as exc:
         raise ConfigurationError(
             "CRM_MAPPING_MISMATCH",
@@ -260,13 +263,19 @@ def _translating(doing: str) -> Iterator[None]:
         ) from exc
     except (errors.InvalidPassword, errors.InvalidAuthorizationSpecification, errors.InsufficientPrivilege) as exc:
         raise PermanentFailure(
-            "CRM_REFUSED", f"The CRM database refused us while {doing} ({type(exc).__name__}). Check {SETTING}."
-        ) from exc
+            "CRM_REFUSED", f"The CRM database refused us while {doing} ({_kind(exc)}). Check {SETTING}."
+        ) from None
     except (psycopg.OperationalError, psycopg.InterfaceError) as exc:
         raise TransientFailure(
-            "CRM_UNAVAILABLE", f"The CRM database did not answer while {doing} ({type(exc).__name__}). Check {SETTING}."
-        ) from exc
+            "CRM_UNAVAILABLE", f"The CRM database did not answer while {doing} ({_kind(exc)}). Check {SETTING}."
+        ) from None
     except psycopg.ProgrammingError as exc:
-        raise ConfigurationError("CRM_DSN_INVALID", f"{SETTING} cannot be used ({type(exc).__name__}).") from exc
+        raise ConfigurationError("CRM_DSN_INVALID", f"{SETTING} cannot be used ({_kind(exc)}).") from None
     except psycopg.Error as exc:
-        raise PermanentFailure("CRM_REFUSED", f"The CRM database failed while {doing} ({type(exc).__name__}).") from exc
+        raise PermanentFailure("CRM_REFUSED", f"The CRM database failed while {doing} ({_kind(exc)}).") from None
+
+
+def _kind(error: "Error") -> str:
+    """What a developer looks up: the class, and the server's code where it gave one."""
+    name = type(error).__name__
+    return f"{name}, SQLSTATE {error.sqlstate}" if error.sqlstate else name

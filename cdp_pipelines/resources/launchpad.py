@@ -12,7 +12,7 @@ from pydantic import Field
 
 from cdp_pipelines.domain.errors import TransientFailure
 from cdp_pipelines.resources.environment import optional_setting, required_setting
-from cdp_pipelines.resources.http_client import HttpEndpoint, ask_json
+from cdp_pipelines.resources.http_client import TIMEOUT_SECONDS, HttpEndpoint, ask_json
 
 PATH: Final = "/GetUsersByEmails"
 MOST_EMAILS_A_CALL: Final = 200
@@ -66,6 +66,7 @@ class LaunchpadResource(dg.ConfigurableResource[None]):
 
     root_url: str = Field(default="", description="Address of the launchpad; empty: LAUNCHPAD_API_ROOT_URL.")
     authorization: str = Field(default="", description="Its Authorization header; empty: LAUNCHPAD_API_AUTH.")
+    timeout_seconds: float = Field(default=TIMEOUT_SECONDS, gt=0, description="How long one try may take, in seconds.")
 
     def open(self, company_sso_id: str, *, request_id: str = "") -> LaunchpadClient:
         """A client for one company; nothing is contacted yet.
@@ -79,5 +80,6 @@ class LaunchpadResource(dg.ConfigurableResource[None]):
             setting="LAUNCHPAD_API_ROOT_URL",
             url=required_setting("LAUNCHPAD_API_ROOT_URL", self.root_url),
             authorization=optional_setting("LAUNCHPAD_API_AUTH", self.authorization),
+            timeout_seconds=self.timeout_seconds,
         )
         return LaunchpadClient(endpoint, company_sso_id, request_id=request_id)

@@ -6,7 +6,7 @@ deletes them without an index of its own. Uniqueness does not rest on it but on 
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -153,8 +153,13 @@ class ActivityLogs:
                 yield self.audit_id_of(document["_id"]), document
 
     @waiting_out_outages
-    def live_feed(self, customer_ids: Sequence[str], start: datetime, end: datetime) -> list[Document]:
-        """The live feed's documents of these customers in a span of time, both ends included."""
+    def live_feed(
+        self, customer_ids: Sequence[str], start: datetime, end: datetime, *, wanted: Callable[[Document], bool]
+    ) -> list[Document]:
+        """The `wanted` of the live feed's documents of these customers in a span of time, both ends included.
+
+        A span may hold years of a timeline, so what is not wanted is dropped as it comes.
+        """
         query: Document = {
             "company_sso_id": self._company,
             "external_id": None,
@@ -164,7 +169,7 @@ class ActivityLogs:
         }
         keys = {"customer_id": 1, "category": 1, "action": 1, "timestamp": 1, "metadata": 1}
         with translating("reading the live feed's activity logs"):
-            return list(self._logs.find(query, keys))
+            return [document for document in self._logs.find(query, keys) if wanted(document)]
 
     @waiting_out_outages
     def first_live(self, customer_ids: Sequence[str]) -> dict[str, datetime]:
@@ -214,18 +219,18 @@ class ActivityLogs:
     def delete_others(self) -> int:
         """Delete up to `DELETE_ROWS` migrated documents that did not get their `_id` from this package."""
         with translating("deleting migrated activity logs"):
-            ids = [document["_id"] for document in self._others({"_id": 1}, limit=DELETE_ROWS)]
+            ids = [document["_id"] for document in self._others({}, {"_id": 1}, limit=DELETE_ROWS)]
             return self._delete(ids) if ids else 0
 
     @waiting_out_outages
     def others(self, *, limit: int) -> list[Document]:
         """Migrated documents that did not get their `_id` from this package, such as those of another loader."""
         with translating("reading migrated activity logs"):
-            return list(self._others(None, limit=limit))
+            return list(self._others({"external_id": {"$exists": True}}, None, limit=limit))
 
-    def _others(self, keys: Document | None, *, limit: int) -> Any:
+    def _others(self, more: Document, keys: Document | None, *, limit: int) -> Any:
         mine = {"_id": {"$gte": self.document_id(0), "$lte": self.document_id(_LARGEST_ID)}}
-        query = {"company_sso_id": self._company, "source_tag": SOURCE, "external_id": {"$exists": True}}
+        query = {"company_sso_id": self._company, "source_tag": SOURCE, **more}
         return self._logs.find({**query, "$nor": [mine]}, keys).limit(limit)
 
     def _delete(self, ids: Sequence[ObjectId]) -> int:

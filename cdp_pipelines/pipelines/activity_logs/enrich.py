@@ -96,11 +96,19 @@ def _association(source: Source, draft: Draft, contact: ContactRef) -> Associati
         return None
     if not isinstance(settled, Settled) or draft.audit.created_at is None:
         return None
-    linked = draft.audit.associated_id if draft.kind.link_attribute else None
-    known = referents_of(settled.document, linked)
+    known = referents_of(settled.document, _linked(source, draft))
     if known is None:
         return None
     return Association(draft.audit.id, known, draft.audit.created_at < contact.created_at, settled.document)
+
+
+def _linked(source: Source, draft: Draft) -> int | None:
+    """The linked entity by the row's own association, which may as well be the person."""
+    kind = source.table.kind_of(draft.audit.associated_type)
+    is_linked = (
+        draft.kind.link_attribute is not None and kind is not None and kind.entity_type == draft.kind.entity_type
+    )
+    return draft.audit.associated_id if is_linked else None
 
 
 def _additions(
@@ -145,11 +153,12 @@ def _live_feed(logs: ActivityLogs, live: Sequence[Association], tolerance_second
     times = [association.known.timestamp for association in live]
     margin = timedelta(seconds=tolerance_seconds)
     customers = sorted({association.known.key.customer_id for association in live})
+    keys = {association.known.key for association in live}
     by_key: dict[Any, list[Document]] = {}
-    for document in logs.live_feed(customers, min(times) - margin, max(times) + margin):
-        key = key_of(document)
-        if key is not None:
-            by_key.setdefault(key, []).append(document)
+    for document in logs.live_feed(
+        customers, min(times) - margin, max(times) + margin, wanted=lambda document: key_of(document) in keys
+    ):
+        by_key.setdefault(key_of(document), []).append(document)
     return by_key
 
 

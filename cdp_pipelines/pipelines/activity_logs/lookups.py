@@ -7,7 +7,7 @@ from typing import Final
 
 from cdp_pipelines.domain.activity_logs.actors import email_key
 from cdp_pipelines.domain.activity_logs.audits import CrmUser
-from cdp_pipelines.domain.errors import CdpError
+from cdp_pipelines.domain.errors import CdpError, ConfigurationError
 from cdp_pipelines.resources.crm_postgres import CrmDatabase
 from cdp_pipelines.resources.launchpad import LaunchpadClient
 from cdp_pipelines.stores.contact_links import ContactLinks
@@ -56,6 +56,9 @@ class ActorDirectory:
     def _ask(self, emails: list[str]) -> None:
         try:
             found = self._launchpad().sso_ids(emails)
+        except ConfigurationError:
+            # Nobody has set it up, which is no outage: better told than every actor a deleted user.
+            raise
         except CdpError as exc:
             # SPEC 5.2: an outage makes the actor a deleted user, is counted, and the record is kept.
             self.outages += 1

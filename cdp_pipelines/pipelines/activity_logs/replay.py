@@ -7,9 +7,13 @@ from typing import Any, Final
 
 from cdp_pipelines.domain.activity_logs.enrichment import TOLERANCE_SECONDS
 from cdp_pipelines.domain.errors import PermanentFailure
+from cdp_pipelines.domain.failures import LISTED_ON_JOB, RowFailure
 from cdp_pipelines.domain.migrations import (
+    CANCELED,
     COMPLETED,
     COMPLETED_WITH_ERRORS,
+    FAILED,
+    IN_PROGRESS,
     MATCH_PCT_AT_LEAST,
     ROLLED_BACK,
     Counts,
@@ -28,6 +32,10 @@ Document = dict[str, Any]
 BATCH_ROWS: Final = 500
 GONE_FROM_SOURCE: Final = "gone_from_source"
 """A quarantined audit that the CRM has no more; nothing can be migrated of it."""
+PHASE: Final = "replay"
+_FINISHED: Final = frozenset({COMPLETED, COMPLETED_WITH_ERRORS})
+_INTERRUPTED: Final = frozenset({IN_PROGRESS, FAILED, CANCELED})
+"""How a job may stand whose replay died: as it was, or as the sweeper ended it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ def replay(services: MigrationServices, company_sso_id: str, run_id: str) -> Rep
     """Go through the failed rows of the company's last job, then compare everything anew.
 
     The job is taken as a run takes it, so no migration and no rollback can work on it meanwhile; it ends `completed`
-    if nothing is left failed.
+    if nothing is left failed. A replay that died is gone on with, once its lease ran out.
 
     Raises:
         PermanentFailure: `NOT_MIGRATED`, there is no such job; `JOB_ALREADY_RUNNING`; `NOT_FINISHED`, the job stopped
@@ -55,13 +63,14 @@ def replay(services: MigrationServices, company_sso_id: str, run_id: str) -> Rep
     job = services.jobs.latest(company_sso_id)
     if job is None or job["status"] == ROLLED_BACK:
         raise PermanentFailure("NOT_MIGRATED", "This company has no migrated activity logs to replay failures of.")
-    if job["status"] == "in_progress":
+    interrupted = job.get("phase") == PHASE and job["status"] in _INTERRUPTED
+    if job["status"] == IN_PROGRESS and not interrupted:
         raise PermanentFailure("JOB_ALREADY_RUNNING", "A run is working on this company's migration.")
-    if job["status"] not in {COMPLETED, COMPLETED_WITH_ERRORS}:
+    if job["status"] not in _FINISHED and not interrupted:
         raise PermanentFailure(
             "NOT_FINISHED", f"The last migration of this company is {job['status']}; start it again, then replay."
         )
-    owned = services.jobs.reopen(job, run_id, {"phase": "replay"}, now=services.now())
+    owned = services.jobs.reopen(job, run_id, {"phase": PHASE}, now=services.now())
     if owned is None:
         raise PermanentFailure("JOB_ALREADY_RUNNING", "Another run is working on this company's migration.")
     hold = Hold(services, owned)
@@ -70,7 +79,7 @@ def replay(services: MigrationServices, company_sso_id: str, run_id: str) -> Rep
         return _go_through(hold, source)
     except BaseException:
         # Nothing that was done is lost: replayed rows have left the quarantine, the others are in it still.
-        conclude(services, owned, job["status"])
+        conclude(services, owned, COMPLETED_WITH_ERRORS if interrupted else job["status"])
         raise
     finally:
         source.close()
@@ -95,7 +104,9 @@ def _go_through(hold: Hold, source: Source) -> Replayed:
         services.failures.forget_settled(owned.job_id, owned.company_sso_id, up_to=cursor, replay_id=replay_id)
         looked_at, gone = looked_at + len(batch), gone + len(batch) - len(audits)
         counts += result.counts
-    job = hold.beat(enrichment=None, reconciliation=None, replay=None)
+    listed = services.failures.batch(owned.job_id, owned.company_sso_id, after="", size=LISTED_ON_JOB)
+    rows = [RowFailure(row["source_id"], row["reason_code"], row["details"]).as_document() for row in listed]
+    job = hold.beat(failed_rows=rows, enrichment=None, reconciliation=None, replay=None)
     job = enrich(hold, source, job, tolerance_seconds=TOLERANCE_SECONDS)
     job = reconcile(hold, source, job)
     clean = job["records_failed"] == 0 and job["match_pct"] >= MATCH_PCT_AT_LEAST

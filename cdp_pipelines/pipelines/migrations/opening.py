@@ -84,6 +84,19 @@ def refuse(services: MigrationServices, order: Order, rejected: Rejected) -> dg.
     )
 
 
+def fail_before_opening(context: dg.AssetExecutionContext, services: MigrationServices, error: CdpError) -> dg.Failure:
+    """End the run's request, if a request asked for it, because of what went wrong before there was a job."""
+    company, wanted = context.partition_key, context.run.tags.get(TAG_REQUEST, "")
+    if wanted:
+        try:
+            identifier = services.requests.identifier(wanted, company)
+            end_request(services, company, identifier, {}, FAILED, error)
+        except CdpError as exc:
+            # The sweeper ends it once MongoDB is back.
+            logger.warning("[%s] the request could not be ended (%s)", wanted, exc.code)
+    return dg.Failure(f"[{wanted}] {error}" if wanted else str(error), allow_retries=False)
+
+
 def open_start(context: dg.OpExecutionContext, services: MigrationServices, order: Order) -> Hold:
     """Pass the guards and take the job: a new one, or the latest to go on with.
 
