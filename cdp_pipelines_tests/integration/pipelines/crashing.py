@@ -1,18 +1,27 @@
-"""Runs an export in a process of its own that kills itself with SIGKILL at a chosen command to MongoDB.
+"""Runs work in a process of its own that kills itself with SIGKILL at a chosen command to MongoDB.
 
 The process is forked from a server that has imported everything, so that hundreds of deaths take seconds each, not
 minutes. Nothing of our own code is replaced: the driver's public command listener does the killing.
+
+Belongs here: dying, and an export that does. Not here: migrations that do (`migration_crashing.py`).
 """
 
 import multiprocessing
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-PRELOAD = ["cdp_pipelines.definitions", "cdp_pipelines_tests.integration.pipelines.harness", "boto3", "jinja2"]
+from pymongo import monitoring
+
+PRELOAD = [
+    "cdp_pipelines.definitions", "cdp_pipelines_tests.integration.pipelines.harness",
+    "cdp_pipelines_tests.integration.pipelines.migration_harness", "boto3", "jinja2", "psycopg", "httpx",
+]  # fmt: skip
 NEVER = 1_000_000
+DoomedT = TypeVar("DoomedT")
 
 
 @dataclass(frozen=True)
@@ -28,11 +37,16 @@ class Doomed:
 
 
 def run_and_die(doomed: Doomed) -> int:
-    """Run the export; returns the number of commands it got to, or -9 when it was killed as planned."""
+    """Run the export; returns the number of instants it got to, or -9 when it was killed as planned."""
+    return in_a_process_of_its_own(_execute, doomed)
+
+
+def in_a_process_of_its_own(work: Callable[[DoomedT], int], doomed: DoomedT) -> int:
+    """Call `work`, a module's function; returns its answer, or the exit code of a process that was killed, -9."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_execute, args=(doomed, theirs))
+    process = context.Process(target=_answer, args=(work, doomed, theirs))
     process.start()
     theirs.close()
     process.join(60)
@@ -43,33 +57,40 @@ def run_and_die(doomed: Doomed) -> int:
     return ours.recv() if process.exitcode == 0 else int(process.exitcode or 0)
 
 
-def _execute(doomed: Doomed, answer: "multiprocessing.connection.Connection") -> None:
+def _answer(work: Callable[[DoomedT], int], doomed: DoomedT, answer: "multiprocessing.connection.Connection") -> None:
+    answer.send(work(doomed))
+
+
+class Killer(monitoring.CommandListener):
+    """Counts every command as it is sent and as it is answered, and kills the process at one of these instants."""
+
+    def __init__(self, dies_at: int) -> None:
+        self.dies_at, self.seen = dies_at, 0
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        self._count()
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        self._count()
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        self._count()
+
+    def _count(self) -> None:
+        self.seen += 1
+        if self.seen == self.dies_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _execute(doomed: Doomed) -> int:
     import dagster as dg
-    from pymongo import monitoring
 
     from cdp_pipelines.definitions import build_defs, default_resources
     from cdp_pipelines.pipelines.contact_export.config import run_config
     from cdp_pipelines.resources.work_directory import WorkDirectoryResource
     from cdp_pipelines_tests.integration.pipelines.harness import export_resource
 
-    class Killer(monitoring.CommandListener):
-        seen = 0
-
-        def started(self, event: monitoring.CommandStartedEvent) -> None:
-            self._count()
-
-        def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-            self._count()
-
-        def failed(self, event: monitoring.CommandFailedEvent) -> None:
-            self._count()
-
-        def _count(self) -> None:
-            self.seen += 1
-            if self.seen == doomed.dies_at:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    killer = Killer()
+    killer = Killer(doomed.dies_at)
     monitoring.register(killer)
     os.environ.update({name: doomed.env[name] for name in doomed.env if name.startswith("AWS_")})
     resource = export_resource(doomed.env, doomed.database)
@@ -90,4 +111,4 @@ def _execute(doomed: Doomed, answer: "multiprocessing.connection.Connection") ->
             tags={"request_id": doomed.job_id},
             raise_on_error=False,
         )
-    answer.send(killer.seen)
+    return killer.seen
