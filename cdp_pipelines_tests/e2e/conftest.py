@@ -1,6 +1,8 @@
+import os
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pymongo import MongoClient
@@ -8,7 +10,12 @@ from pymongo import MongoClient
 from cdp_pipelines_tests.e2e.dagster_services import daemon
 from cdp_pipelines_tests.integration.pipelines.harness import Exports
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 DATABASE = "cdp_e2e"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SEEN_MILLISECONDS = 60_000
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +53,25 @@ def live(daemon_env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyP
     yield exports
     exports.close()
     client.close()
+
+
+@pytest.fixture
+def page() -> Iterator["Page"]:
+    from playwright.sync_api import sync_playwright
+
+    arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+                 "--disable-component-update", "--disable-sync"]  # fmt: skip
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+        page.set_default_timeout(SEEN_MILLISECONDS)
+        yield page
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures go: CDP_SCREENSHOTS, to look at them after a run, else a temporary folder."""
+    folder = Path(os.environ.get("CDP_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,14 +1,13 @@
 """The Dagster UI in a real browser: the asset, its partitions, a run and its figures, with pictures to look at."""
 
-import os
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cdp_pipelines.local.ports import free_ports
+from cdp_pipelines_tests.e2e.conftest import CHROMIUM
 from cdp_pipelines_tests.e2e.dagster_services import webserver
 from cdp_pipelines_tests.e2e.test_queue_to_inbox import ended
 from cdp_pipelines_tests.integration.pipelines.harness import Exports
@@ -16,35 +15,10 @@ from cdp_pipelines_tests.integration.pipelines.harness import Exports
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SEEN_MILLISECONDS = 60_000
-
 pytestmark = [
     pytest.mark.timeout(600),
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (apt: chromium)"),
 ]
-
-
-@pytest.fixture
-def page() -> Iterator["Page"]:
-    from playwright.sync_api import sync_playwright
-
-    arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-                 "--disable-component-update", "--disable-sync"]  # fmt: skip
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        page = browser.new_page(viewport={"width": 1500, "height": 1000})
-        page.set_default_timeout(SEEN_MILLISECONDS)
-        yield page
-        browser.close()
-
-
-@pytest.fixture(scope="session")
-def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where pictures go: CDP_SCREENSHOTS, to look at them after a run, else a temporary folder."""
-    folder = Path(os.environ.get("CDP_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def test_operators_see_asset_partitions_and_run(
