@@ -145,7 +145,7 @@ def ours(shards: int) -> None:
         raise SystemExit("a shard failed")
 
 
-def compare() -> Facts:
+def compare(*, enriching: bool) -> Facts:
     found = services()
     job = found.jobs.active(COMPANY)
     if job is None:
@@ -153,7 +153,8 @@ def compare() -> Facts:
     hold = Hold(found, Owned(job["_id"], COMPANY, "bench"))
     source = source_of(found)
     began = time.perf_counter()
-    enrich(hold, source, hold.beat(), tolerance_seconds=2.0)
+    if enriching:
+        enrich(hold, source, hold.beat(), tolerance_seconds=2.0)
     enriched = time.perf_counter()
     job = reconcile(hold, source, hold.beat())
     return {
@@ -185,7 +186,7 @@ def worker(task: str) -> None:
     elif name == "ours":
         ours(int(argument))
     else:
-        facts = compare()
+        facts = compare(enriching=name == "enrich")
     sys.stdout.write(json.dumps({"seconds": time.perf_counter() - began, "memory_bytes": peak_bytes() - idle, **facts}))
 
 
@@ -214,7 +215,9 @@ def row(name: str, rows: int, facts: Facts, ceiling: float | None) -> None:
     print(f"{name:<34}{rows:>11,}{facts['seconds']:>10.1f}{rate:>12,.0f}{share:>12}{memory:>10.0f}", flush=True)
 
 
-def table(env: dict[str, str], rows: int, people: int, shard_counts: Sequence[int], *, bare: bool) -> None:
+def table(
+    env: dict[str, str], rows: int, people: int, shard_counts: Sequence[int], *, bare: bool, enriching: bool
+) -> None:
     prepare(env, rows, people)
     row("read by cursor", rows, measure("read"), None)
     if bare:
@@ -225,7 +228,7 @@ def table(env: dict[str, str], rows: int, people: int, shard_counts: Sequence[in
     for shards in shard_counts:
         measure(f"open:{shards}")
         row(f"activity_logs, {shards} shard{'s' if shards > 1 else ''}", rows, measure(f"ours:{shards}"), ceiling)
-    facts = measure("compare")
+    facts = measure("enrich" if enriching else "compare")
     print(
         f"{'':2}enrichment {facts['enrich_seconds']:.1f} s, reconciliation {facts['reconcile_seconds']:.1f} s "
         f"({rows / facts['reconcile_seconds']:,.0f} rows/s), match {facts['match_pct']} %, "
@@ -239,6 +242,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=10_000)
     parser.add_argument("--shards", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--no-bare", action="store_true", help="leave out the copy without indexes")
+    parser.add_argument("--no-enrichment", action="store_true", help="leave out the second pass over associations")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
@@ -251,7 +255,14 @@ def main() -> None:
             os.environ.update({**env, "CDP_MONGO_DB": "benchmark", "CDP_ALERT_WEBHOOK_URL": ""})
             print(f"{'':34}{'rows':>11}{'seconds':>10}{'rows/s':>12}{'of ceiling':>12}{'MB':>10}")
             for rows in arguments.rows:
-                table(env, rows, arguments.people, arguments.shards, bare=not arguments.no_bare)
+                table(
+                    env,
+                    rows,
+                    arguments.people,
+                    arguments.shards,
+                    bare=not arguments.no_bare,
+                    enriching=not arguments.no_enrichment,
+                )
         finally:
             stack.down(delete_data=True)
 

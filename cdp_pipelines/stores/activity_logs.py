@@ -172,6 +172,12 @@ class ActivityLogs:
             return [document for document in self._logs.find(query, keys) if wanted(document)]
 
     @waiting_out_outages
+    def has_live_feed(self) -> bool:
+        """Whether the live feed has written anything of this company."""
+        with translating("reading the live feed's activity logs"):
+            return self._logs.find_one({"company_sso_id": self._company, "external_id": None}, {"_id": 1}) is not None
+
+    @waiting_out_outages
     def first_live(self, customer_ids: Sequence[str]) -> dict[str, datetime]:
         """The instant of each customer's first live-feed document."""
         query: Document = {

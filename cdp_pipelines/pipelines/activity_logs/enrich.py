@@ -62,9 +62,11 @@ def enrich(hold: Hold, source: Source, job: Document, *, tolerance_seconds: floa
     logs = ActivityLogs(hold.services.database, source.company_sso_id)
     cutoff = job["options"]["date_range_start"]
     pages = source.crm.audits(after=position, to=last_id, scope=scope, cutoff=cutoff, page_rows=PAGE_ROWS)
+    # Asked once: where the live feed has written nothing there is nothing of it to look for on every page.
+    tolerance = tolerance_seconds if scope and logs.has_live_feed() else None
     for audits in pages if scope else ():
         found = _associations(source, audits)
-        additions, counts = _additions(source, logs, found, tolerance_seconds, dry_run=job["dry_run"])
+        additions, counts = _additions(source, logs, found, tolerance, dry_run=job["dry_run"])
         patched = len(additions) if job["dry_run"] else logs.complete(additions)
         tally.update(counts)
         tally[ENRICHED] += patched
@@ -112,14 +114,14 @@ def _linked(source: Source, draft: Draft) -> int | None:
 
 
 def _additions(
-    source: Source, logs: ActivityLogs, found: Sequence[Association], tolerance_seconds: float, *, dry_run: bool
+    source: Source, logs: ActivityLogs, found: Sequence[Association], tolerance_seconds: float | None, *, dry_run: bool
 ) -> tuple[list[tuple[Any, Mapping[str, str]]], Counter[str]]:
-    """What to add to which document by `_id`, and what was found beside."""
+    """What to add to which document by `_id`, and what was found beside. No tolerance: there is no live feed."""
     counts: Counter[str] = Counter()
     migrated = [association for association in found if association.migrated]
     live = [association for association in found if not association.migrated]
     own = logs.by_audit([association.audit_id for association in migrated]) if migrated else {}
-    feed = _live_feed(logs, live, tolerance_seconds)
+    feed = _live_feed(logs, live, tolerance_seconds) if live and tolerance_seconds is not None else {}
     names = _names(source, found)
     additions: dict[Any, Mapping[str, str]] = {}
     for association in found:
@@ -128,9 +130,8 @@ def _additions(
             # A dry run has written nothing, so it reports on the document that would be there.
             target = own.get(association.audit_id) or (association.document if dry_run else None)
         else:
-            matching = candidates(
-                association.known, feed.get(association.known.key, ()), tolerance_seconds=tolerance_seconds
-            )
+            near = feed.get(association.known.key, ())
+            matching = candidates(association.known, near, tolerance_seconds=tolerance_seconds or 0.0)
             if len(matching) > 1:
                 counts[ENRICH_AMBIGUOUS] += 1
                 continue
@@ -147,9 +148,7 @@ def _additions(
 
 
 def _live_feed(logs: ActivityLogs, live: Sequence[Association], tolerance_seconds: float) -> dict[Any, list[Document]]:
-    """The live feed's documents around these audits, by match key; one query."""
-    if not live:
-        return {}
+    """The live feed's documents around these audits, of which there is one at least, by match key; one query."""
     times = [association.known.timestamp for association in live]
     margin = timedelta(seconds=tolerance_seconds)
     customers = sorted({association.known.key.customer_id for association in live})

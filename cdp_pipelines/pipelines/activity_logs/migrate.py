@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -55,34 +56,58 @@ def plan(hold: Hold, source: Source, job: Document) -> list[str]:
 def migrate_shard(hold: Hold, source: Source, job: Document, shard: str) -> None:
     """Work through one shard from its cursor to its end; each page is counted and moves the cursor in one step.
 
+    While one page is being inserted, the next is read and transformed; it is inserted once the first is counted.
+
     Raises:
         OwnershipLost, CancelRequested, Halted: see `Hold.advance`.
     """
-    place = job["shards"][shard]
+    place, options = job["shards"][shard], job["options"]
     logs = ActivityLogs(hold.services.database, source.company_sso_id)
-    position, outages, pages = int(place[CURSOR]), 0, 0
-    options = job["options"]
-    for audits in source.crm.audits(
-        after=position,
+    counting = _Counting(hold, source, shard, position=int(place[CURSOR]), dry_run=job["dry_run"])
+    pages = source.crm.audits(
+        after=counting.position,
         to=int(place["to"]),
         scope=job["scope"],
         cutoff=options["date_range_start"],
         page_rows=options["page_rows"],
-    ):
-        result = write_page(logs, audits, source.outcomes(audits), dry_run=job["dry_run"])
-        if source.lookups.actors.outages > outages:
-            result.counts += Counts(notes={LAUNCHPAD_OUTAGES: source.lookups.actors.outages - outages})
-            outages = source.lookups.actors.outages
-        if not job["dry_run"]:
-            _quarantine(hold, result)
-        last = audits[-1].id
+    )
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix=shard) as writer:
+        writing: Future[PageResult] | None = None
+        last_id = counting.position
+        for audits in pages:
+            outcomes = source.outcomes(audits)
+            if writing is not None:
+                counting.count(writing.result(), last_id)
+            writing, last_id = writer.submit(write_page, logs, audits, outcomes, dry_run=job["dry_run"]), audits[-1].id
+        if writing is not None:
+            counting.count(writing.result(), last_id)
+    counting.done(int(place["to"]))
+
+
+class _Counting:
+    """Counts the pages of one shard, in their order; `position` is the last id that is counted."""
+
+    def __init__(self, hold: Hold, source: Source, shard: str, *, position: int, dry_run: bool) -> None:
+        self._hold, self._source, self._shard, self._dry_run = hold, source, shard, dry_run
+        self.position = position
+        self._pages = self._outages = 0
+
+    def count(self, result: PageResult, last_id: int) -> None:
+        outages = self._source.lookups.actors.outages
+        if outages > self._outages:
+            result.counts += Counts(notes={LAUNCHPAD_OUTAGES: outages - self._outages})
+            self._outages = outages
+        if not self._dry_run:
+            _quarantine(self._hold, result)
         failures = [failure for failure, _ in result.failures]
-        job = hold.advance(shard, result.counts, failures, from_id=position, to_id=last)
-        position, pages = last, pages + 1
-        if pages % PAGES_A_LOG_LINE == 0:
-            _say_progress(hold, job, shard)
-    job = hold.advance(shard, Counts(), [], from_id=position, to_id=int(place["to"]), done=True)
-    _say_progress(hold, job, shard)
+        job = self._hold.advance(self._shard, result.counts, failures, from_id=self.position, to_id=last_id)
+        self.position, self._pages = last_id, self._pages + 1
+        if self._pages % PAGES_A_LOG_LINE == 0:
+            _say_progress(self._hold, job, self._shard)
+
+    def done(self, to_id: int) -> None:
+        job = self._hold.advance(self._shard, Counts(), [], from_id=self.position, to_id=to_id, done=True)
+        _say_progress(self._hold, job, self._shard)
 
 
 def write_page(
