@@ -51,7 +51,6 @@ def prepare(env: dict[str, str], rows: int, people: int) -> None:
     from cdp_pipelines.local.demo_crm import bulk_load
 
     found = services()
-    found.database.client.drop_database(found.database.name)
     Migrator(found.database).up()
     features = {ACTIVITY_LOGS.flag: True}
     found.database["companies"].insert_one({"_id": COMPANY, "cid": CID, "name": "B", "features": features})
@@ -85,7 +84,6 @@ def raw_copy(*, indexed: bool) -> int:
     """The rows as they are, with what the unique index is on."""
     database = services().database
     name = "raw_indexed" if indexed else "raw_bare"
-    database.drop_collection(name)
     if indexed:
         for index, facts in database["activity_logs"].index_information().items():
             if index != "_id_":
@@ -103,14 +101,11 @@ def raw_copy(*, indexed: bool) -> int:
         ]  # fmt: skip
         database[name].insert_many(documents, ordered=False)
         copied += len(documents)
-    database.drop_collection(name)
     return copied
 
 
 def open_job(shards: int) -> Hold:
     found = services()
-    found.database["activity_logs"].delete_many({})
-    found.database[ACTIVITY_LOGS.jobs.collection].delete_many({})
     options = {"force": False, "dry_run": False, "date_range_start": None, "page_rows": PAGE_ROWS, "shards": shards}
     owned = found.jobs.open_new(COMPANY, "bench", {"dry_run": False, "options": options}, now=found.now())
     if owned is None:
@@ -215,24 +210,37 @@ def row(name: str, rows: int, facts: Facts, ceiling: float | None) -> None:
     print(f"{name:<34}{rows:>11,}{facts['seconds']:>10.1f}{rate:>12,.0f}{share:>12}{memory:>10.0f}", flush=True)
 
 
-def table(
-    env: dict[str, str], rows: int, people: int, shard_counts: Sequence[int], *, bare: bool, enriching: bool
-) -> None:
-    prepare(env, rows, people)
-    row("read by cursor", rows, measure("read"), None)
-    if bare:
-        row("bare copy (no indexes)", rows, measure("bare"), None)
-    raw = measure("raw")
+def table(stack: LocalStack, rows: int, arguments: argparse.Namespace) -> None:
+    """One candidate after the other, each on servers that hold nothing but its source."""
+
+    def on_fresh_servers(*tasks: str) -> list[Facts]:
+        env = stack.up(fresh=True).variables
+        os.environ.update({**env, "CDP_MONGO_DB": "benchmark", "CDP_ALERT_WEBHOOK_URL": ""})
+        prepare(env, rows, arguments.people)
+        return [measure(task) for task in tasks]
+
+    row("read by cursor", rows, *on_fresh_servers("read"), None)
+    if not arguments.no_bare:
+        row("bare copy (no indexes)", rows, *on_fresh_servers("bare"), None)
+    (raw,) = on_fresh_servers("raw")
     ceiling = rows / raw["seconds"]
     row("raw copy (same indexes)", rows, raw, ceiling)
-    for shards in shard_counts:
-        measure(f"open:{shards}")
-        row(f"activity_logs, {shards} shard{'s' if shards > 1 else ''}", rows, measure(f"ours:{shards}"), ceiling)
-    facts = measure("enrich" if enriching else "compare")
+    for shards in arguments.shards:
+        tasks = [f"open:{shards}", f"ours:{shards}"]
+        if shards == 1 and not arguments.no_comparison:
+            tasks.append("enrich" if not arguments.no_enrichment else "compare")
+        found = on_fresh_servers(*tasks)
+        row(f"activity_logs, {shards} shard{'s' if shards > 1 else ''}", rows, found[1], ceiling)
+        if len(found) > 2:
+            show_comparison(rows, found[2])
+
+
+def show_comparison(rows: int, facts: Facts) -> None:
     print(
         f"{'':2}enrichment {facts['enrich_seconds']:.1f} s, reconciliation {facts['reconcile_seconds']:.1f} s "
         f"({rows / facts['reconcile_seconds']:,.0f} rows/s), match {facts['match_pct']} %, "
-        f"{facts['migrated']:,} of {facts['processed']:,} migrated, {facts['memory_bytes'] / 1e6:.0f} MB over idle"
+        f"{facts['migrated']:,} of {facts['processed']:,} migrated, {facts['memory_bytes'] / 1e6:.0f} MB over idle",
+        flush=True,
     )
 
 
@@ -243,6 +251,7 @@ def main() -> None:
     parser.add_argument("--shards", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--no-bare", action="store_true", help="leave out the copy without indexes")
     parser.add_argument("--no-enrichment", action="store_true", help="leave out the second pass over associations")
+    parser.add_argument("--no-comparison", action="store_true", help="leave out enrichment and reconciliation")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
@@ -251,18 +260,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         stack = LocalStack(Path(folder))
         try:
-            env = stack.up().variables
-            os.environ.update({**env, "CDP_MONGO_DB": "benchmark", "CDP_ALERT_WEBHOOK_URL": ""})
-            print(f"{'':34}{'rows':>11}{'seconds':>10}{'rows/s':>12}{'of ceiling':>12}{'MB':>10}")
+            print(f"{'':34}{'rows':>11}{'seconds':>10}{'rows/s':>12}{'of ceiling':>12}{'MB':>10}", flush=True)
             for rows in arguments.rows:
-                table(
-                    env,
-                    rows,
-                    arguments.people,
-                    arguments.shards,
-                    bare=not arguments.no_bare,
-                    enriching=not arguments.no_enrichment,
-                )
+                table(stack, rows, arguments)
         finally:
             stack.down(delete_data=True)
 
