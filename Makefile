@@ -50,7 +50,7 @@ clean: ## Remove what was made here; the local servers' data in .local stays
 # -- seeing it work --------------------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: install ## Start everything on this machine, run exports through it, show what came of them
+demo: install ## Start everything on this machine, run exports and migrations through it, show what came of them
 	@$(BIN)/cdp demo
 
 .PHONY: demo-ui
@@ -58,10 +58,12 @@ demo-ui: install ## The same, and leave Dagster's UI running
 	@$(BIN)/cdp demo --ui
 
 .PHONY: bench
-bench: install ## Measure rendering beside other writers, and the way from queue to mail
+bench: install ## Measure rendering, the way from queue to mail, the YAML reader and the migration, each beside a peer
 	@$(BIN)/python -m benchmarks.render
 	@$(BIN)/python -m benchmarks.render --source mongo
 	@$(BIN)/python -m benchmarks.queue_to_mail
+	@$(BIN)/python -m benchmarks.audited_yaml
+	@$(BIN)/python -m benchmarks.migrate --rows 100000
 
 # -- checking --------------------------------------------------------------------------------------------------------
 

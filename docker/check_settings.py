@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 DOCKER = Path(__file__).parent
 ONLY_IN_CONTAINERS = {"compute_logs", "run_launcher"}
