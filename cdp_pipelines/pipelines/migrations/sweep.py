@@ -13,6 +13,7 @@ from cdp_pipelines.domain.errors import CdpError, TransientFailure
 from cdp_pipelines.domain.migrations import CANCELED, FAILED, IN_PROGRESS
 from cdp_pipelines.pipelines.migrations.conclude import conclude, end_request, error_of
 from cdp_pipelines.pipelines.migrations.kinds import TAG_REQUEST
+from cdp_pipelines.pipelines.migrations.runs import will_go_on
 from cdp_pipelines.pipelines.migrations.services import MigrationServices
 
 Document = dict[str, Any]
@@ -82,8 +83,7 @@ def _end_of_owner(services: MigrationServices, instance: DagsterInstance, job: D
     expired = lease.get("expires_at", services.now()) <= services.now()
     if run is None or not run.is_finished:
         return FAILED if expired else None
-    retries = instance.get_runs(RunsFilter(tags={"dagster/parent_run_id": run.run_id}), limit=5)
-    if any(not retry.is_finished for retry in retries):
+    if will_go_on(instance, run) and not expired:
         return None
     return CANCELED if run.status == DagsterRunStatus.CANCELED else FAILED
 
@@ -93,7 +93,7 @@ def _sweep_request(
 ) -> None:
     request_id, company = request["_id"], str(request.get("company_sso_id"))
     runs = instance.get_runs(RunsFilter(tags={TAG_REQUEST: str(request_id)}), limit=5)
-    if not runs or any(not run.is_finished for run in runs):
+    if not runs or any(not run.is_finished for run in runs) or will_go_on(instance, runs[0]):
         # At work, waiting for a place, or never launched, which the queue's sensor looks after.
         return
     job = services.jobs.of_request(company, request_id)

@@ -447,3 +447,29 @@ def test_times_of_a_column_with_a_zone_are_the_same_instants(make_migrations: Ca
     m.crm.audit(m.cid, created_at=at)
     assert m.run().success
     assert m.logs()[0]["timestamp"] == at.replace(microsecond=123_000)
+
+
+def test_a_crashed_run_that_dagster_starts_again_is_left_to_it(migrations: Migrations) -> None:
+    m = migrations
+    m.fill(4)
+    request_id = m.request()
+    (run_request,) = m.tick()
+    services = m.services()
+    owned = services.jobs.open_new(
+        m.company, "", {"dry_run": False, "options": {}, "request_id": request_id}, now=services.now()
+    )
+    assert owned is not None
+    run = dg.DagsterRun(
+        job_name="activity_logs_migration",
+        status=dg.DagsterRunStatus.FAILURE,
+        tags={"request_id": str(request_id), "dagster/will_retry": "true"},
+    )
+    m.instance.add_run(run)
+    m.db["crm_activity_log_migration_jobs"].update_one(
+        {"_id": owned.job_id}, {"$set": {"lease.owner_run_id": run.run_id}}
+    )
+    assert m.sweep(ahead=timedelta(minutes=5)).ended == 0
+    m.instance.add_run_tags(run.run_id, {"dagster/will_retry": "false"})
+    assert m.sweep(ahead=timedelta(minutes=5)).ended == 1
+    assert m.job()["status"] == m.the_request(request_id)["status"] == "failed"
+    assert run_request.run_key
