@@ -258,7 +258,7 @@ def main() -> None:
         worker(arguments.worker)
         return
     with tempfile.TemporaryDirectory() as folder:
-        stack = LocalStack(Path(folder))
+        stack = LocalStack(Path(folder), mongo_cache_megabytes=4_096)
         try:
             print(f"{'':34}{'rows':>11}{'seconds':>10}{'rows/s':>12}{'of ceiling':>12}{'MB':>10}", flush=True)
             for rows in arguments.rows:

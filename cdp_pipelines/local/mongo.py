@@ -47,14 +47,19 @@ def available_kinds() -> list[MongoKind]:
     return [*kinds, "secantus"] if installed_program(_SECANTUS) else kinds
 
 
+CACHE_MEGABYTES: Final = 512
+"""Enough for the demo and the tests; writers wait for a full cache, so more is needed for millions of documents."""
+
+
 class Mongo(LocalServer):
     """MongoDB's wire protocol on one port."""
 
     name: ClassVar[str] = "mongo"
     port_names: ClassVar[tuple[str, ...]] = ("mongo",)
 
-    def __init__(self, kind: MongoKind | None = None) -> None:
+    def __init__(self, kind: MongoKind | None = None, *, cache_megabytes: int = CACHE_MEGABYTES) -> None:
         self._asked = kind
+        self._cache_megabytes = cache_megabytes
 
     def prepare(self, place: Place) -> Launch:
         """See `LocalServer.prepare`. Each kind of server has a data folder of its own.
@@ -73,7 +78,7 @@ class Mongo(LocalServer):
         data = place.data / kind
         data.mkdir(parents=True, exist_ok=True)
         arguments = _mongod_arguments if kind == "mongod" else _secantus_arguments
-        return Launch(argv=[str(program), *arguments(place, data)], directory=place.data)
+        return Launch(argv=[str(program), *arguments(place, data, self._cache_megabytes)], directory=place.data)
 
     def check(self, place: Place) -> None:
         """See `LocalServer.check`."""
@@ -110,20 +115,20 @@ def _client(place: Place) -> "MongoClient[dict[str, Any]]":
     )
 
 
-def _mongod_arguments(place: Place, data: Path) -> list[str]:
+def _mongod_arguments(place: Place, data: Path, cache_megabytes: int) -> list[str]:
     return [
         f"--bind_ip={HOST}", f"--port={place.ports['mongo']}", f"--dbpath={data}", "--nounixsocket",
-        "--wiredTigerCacheSizeGB=0.5", "--setParameter=diagnosticDataCollectionEnabled=false",
+        f"--wiredTigerCacheSizeGB={cache_megabytes / 1024:.2f}", "--setParameter=diagnosticDataCollectionEnabled=false",
     ]  # fmt: skip
 
 
-def _secantus_arguments(place: Place, data: Path) -> list[str]:
+def _secantus_arguments(place: Place, data: Path, cache_megabytes: int) -> list[str]:
     # Without a file of its own it would read one from the user's home or from /etc.
     configuration = place.data / "secantusd.toml"
     configuration.touch()
     return [
         f"--config={configuration}", f"--host={HOST}", f"--port={place.ports['mongo']}", f"--storage-path={data}",
-        "--standalone", "--cache-size=512M", "--log-level=WARNING",
+        "--standalone", f"--cache-size={cache_megabytes}M", "--log-level=WARNING",
     ]  # fmt: skip
 
 

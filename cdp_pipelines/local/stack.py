@@ -23,7 +23,7 @@ from typing import Final
 from cdp_pipelines.domain.errors import ConfigurationError
 from cdp_pipelines.local import own_servers, processes
 from cdp_pipelines.local.interrupts import interrupts_wait
-from cdp_pipelines.local.mongo import Mongo, MongoKind
+from cdp_pipelines.local.mongo import CACHE_MEGABYTES, Mongo, MongoKind
 from cdp_pipelines.local.postgres import Postgres
 from cdp_pipelines.local.runner import HUNG_SECONDS, MARK, STOP_SECONDS, Canceled, Died, Runner, ServerStatus
 from cdp_pipelines.local.seaweed import Seaweed
@@ -49,10 +49,12 @@ class StackEnv:
 class LocalStack:
     """The embedded servers of one folder. Commands on the same folder wait for each other."""
 
-    def __init__(self, root: Path | None = None, *, mongo: MongoKind | None = None) -> None:
+    def __init__(
+        self, root: Path | None = None, *, mongo: MongoKind | None = None, mongo_cache_megabytes: int = CACHE_MEGABYTES
+    ) -> None:
         self.root = (root or DEFAULT_ROOT).resolve()
         servers: Sequence[LocalServer] = [
-            Mongo(mongo), Postgres(), Seaweed(), own_servers.MailServer(), own_servers.HttpApis(),
+            Mongo(mongo, cache_megabytes=mongo_cache_megabytes), Postgres(), Seaweed(), own_servers.MailServer(), own_servers.HttpApis(),
         ]  # fmt: skip
         self._servers = {server.name: server for server in servers}
         self._saving = threading.Lock()
