@@ -54,7 +54,8 @@ class LocalStack:
     ) -> None:
         self.root = (root or DEFAULT_ROOT).resolve()
         servers: Sequence[LocalServer] = [
-            Mongo(mongo, cache_megabytes=mongo_cache_megabytes), Postgres(), Seaweed(), own_servers.MailServer(), own_servers.HttpApis(),
+            Mongo(mongo, cache_megabytes=mongo_cache_megabytes), Postgres(), Seaweed(), own_servers.MailServer(),
+            own_servers.HttpApis(),
         ]  # fmt: skip
         self._servers = {server.name: server for server in servers}
         self._saving = threading.Lock()
