@@ -1,9 +1,10 @@
-"""`cdp demo`: everything on this machine, from an empty folder to the mails with their files.
+"""`cdp demo`: everything on this machine, from an empty folder to the mails with their files and the full timelines.
 
 Belongs here: starting, stopping and the exit code. Not here: what happens in between (`demo/`).
 """
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -15,10 +16,12 @@ from cdp_pipelines.cli.options import DEFAULT_ROOT, JsonOption, RootOption
 
 if TYPE_CHECKING:
     from cdp_pipelines.cli.demo.dagster_processes import DagsterProcesses
+    from cdp_pipelines.cli.demo.migration_outcome import MigrationOutcome
+    from cdp_pipelines.cli.demo.migration_view import Timeline
     from cdp_pipelines.cli.demo.outcome import DemoOutcome
     from cdp_pipelines.local.stack import LocalStack
 
-DEFAULT_TIMEOUT_SECONDS: Final = 300.0
+DEFAULT_TIMEOUT_SECONDS: Final = 600.0
 
 
 def demo(
@@ -26,13 +29,15 @@ def demo(
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin with empty servers.")] = False,
     scale: Annotated[float, typer.Option(min=0.001, max=10, help="Share of the demo's 35,550 contacts to make.")] = 1.0,
     keep_running: Annotated[bool, typer.Option("--keep-running", help="Leave servers and daemon running.")] = False,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds for the exports, at most.")] = DEFAULT_TIMEOUT_SECONDS,
+    timeout: Annotated[
+        float, typer.Option(min=1, help="Seconds for exports and migrations.")
+    ] = DEFAULT_TIMEOUT_SECONDS,
     root: RootOption = DEFAULT_ROOT,
     as_json: JsonOption = False,
 ) -> None:
-    """Show it all: local servers, demo data, a real Dagster daemon, requests in the queue, files and mails.
+    """Show it all: local servers, demo data, a real Dagster daemon, requests in the queues, files, mails, timelines.
 
-    Takes two to three minutes. Needs no settings and reaches nothing outside this machine. Ends with 1 if a request
+    Takes three to four minutes. Needs no settings and reaches nothing outside this machine. Ends with 1 if a request
     does not end as it must.
     """
     from cdp_pipelines.cli.demo.dagster_processes import DagsterProcesses
@@ -43,7 +48,7 @@ def demo(
     begun = time.monotonic()
     stays = False
     try:
-        outcomes, ui_url = _play(stack, dagster, ui=ui, fresh=fresh, scale=scale, timeout_seconds=timeout)
+        played = _play(stack, dagster, ui=ui, fresh=fresh, scale=scale, timeout_seconds=timeout)
         stays = ui or keep_running
     finally:
         if not stays:
@@ -51,60 +56,92 @@ def demo(
                 output.note("Stopping what the demo started …")
                 dagster.stop()
                 stack.down()
-    raise typer.Exit(_conclude(outcomes, stack.root, ui_url, time.monotonic() - begun, stays=stays, as_json=as_json))
+    raise typer.Exit(_conclude(played, stack.root, time.monotonic() - begun, stays=stays, as_json=as_json))
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """All that the demo did."""
+
+    exports: list["DemoOutcome"]
+    migrations: list["MigrationOutcome"]
+    timeline: "Timeline | None"
+    ui_url: str
+
+    def wrong(self) -> int:
+        """How many requests did not end as they must."""
+        differences = [outcome.differences() for outcome in self.exports]
+        differences += [outcome.differences() for outcome in self.migrations]
+        return sum(1 for found in differences if found)
 
 
 def _play(
     stack: "LocalStack", dagster: "DagsterProcesses", *, ui: bool, fresh: bool, scale: float, timeout_seconds: float
-) -> tuple[list["DemoOutcome"], str]:
-    from cdp_pipelines.cli.demo import run
+) -> Played:
+    from cdp_pipelines.cli.demo import migrations, run
     from cdp_pipelines.cli.demo.steps import step
+    from cdp_pipelines.cli.demo.watching import watch
     from cdp_pipelines.cli.local_environment import only_local
     from cdp_pipelines.cli.local_setup import prepare
-    from cdp_pipelines.cli.services import export_services
+    from cdp_pipelines.cli.migration_kinds import known_migration
+    from cdp_pipelines.cli.services import export_services, migration_services
 
     with step("Starting the local servers"):
         dagster.stop()
         variables = stack.up(fresh).variables
     only_local(variables)
     prepare(output.note)
-    with export_services() as services:
+    kind = known_migration("activity-logs").kind
+    with export_services() as services, migration_services(kind) as crm:
         run.clear_the_way(services)
+        migrations.clear_the_way(crm)
         # Loading the code takes them some seconds, in which the demo data is written.
         dagster.start_daemon()
         ui_url = dagster.start_webserver() if ui else ""
         run.load_data(services, scale=scale)
+        migrations.load_crm(crm, scale=scale)
         if ui_url:
             with step("Waiting for the Dagster UI"):
                 dagster.await_webserver(ui_url)
-        outcomes = run.queue_requests(services, scale=scale)
-        run.watch(services, outcomes, dagster, timeout_seconds=timeout_seconds)
+        timeline = migrations.timeline_before(crm)
+        # First, because the largest company takes longest, and no company gets more than two runs at once.
+        migrated = migrations.queue_starts(crm)
+        exports = run.queue_requests(services, scale=scale)
+        # The shorter one first: a low terminal shows the top.
+        parts = (migrations.MigrationsPart(crm, migrated), run.ExportsPart(services, exports))
+        watch(parts, dagster, timeout_seconds=timeout_seconds)
         with step("Fetching the files and reading the mails"):
-            run.collect_files(services, outcomes, stack.root / "demo")
-            run.collect_mails(outcomes, Path(variables["CDP_MAILDIR"]))
-    return outcomes, ui_url
+            run.collect_files(services, exports, stack.root / "demo")
+            run.collect_mails(exports, Path(variables["CDP_MAILDIR"]))
+        migrations.count_failures(crm, migrated)
+        timeline = migrations.timeline_after(crm, timeline)
+    return Played(exports, migrated, timeline, ui_url)
 
 
-def _conclude(
-    outcomes: list["DemoOutcome"], root: Path, ui_url: str, seconds: float, *, stays: bool, as_json: bool
-) -> int:
+def _conclude(played: Played, root: Path, seconds: float, *, stays: bool, as_json: bool) -> int:
+    from cdp_pipelines.cli.demo.migration_view import print_migrations
     from cdp_pipelines.cli.demo.view import further_lines, print_final
 
-    wrong = sum(1 for outcome in outcomes if outcome.differences())
+    wrong, number = played.wrong(), len(played.exports) + len(played.migrations)
     if as_json:
         output.print_json(
             {
                 "ok": not wrong,
                 "seconds": round(seconds, 1),
-                "ui_url": ui_url or None,
+                "ui_url": played.ui_url or None,
                 "files": str(root / "demo"),
-                "requests": [outcome.facts() for outcome in outcomes],
+                "requests": [outcome.facts() for outcome in played.exports],
+                "migrations": [outcome.facts() for outcome in played.migrations],
+                "timeline": played.timeline.facts() if played.timeline else None,
             }
         )
         return FAILED if wrong else OK
-    print_final(outcomes)
-    verdict = f"{wrong} of {len(outcomes)} requests did NOT end" if wrong else f"All {len(outcomes)} requests ended"
+    print_final(played.exports)
+    output.print_line("")
+    print_migrations(played.migrations, played.timeline)
+    output.print_line("")
+    verdict = f"{wrong} of {number} requests did NOT end" if wrong else f"All {number} requests ended"
     output.print_line(f"{verdict} as they must, in {seconds:.0f} seconds.")
-    for line in further_lines(root, root / "demo", ui_url=ui_url, kept_running=stays):
+    for line in further_lines(root, root / "demo", ui_url=played.ui_url, kept_running=stays):
         output.print_line(line)
     return FAILED if wrong else OK

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from cdp_pipelines.cli.doctor.findings import Check, Finding
 
-SYSTEMS: Final = ("mongodb", "dagster", "s3", "mail", "notifications", "export-history", "alerts", "temp", "limits")
+SYSTEMS: Final = (
+    "mongodb", "dagster", "s3", "mail", "notifications", "export-history", "crm", "launchpad", "alerts", "temp",
+    "limits",
+)  # fmt: skip
 
 OnlyOption = Annotated[list[str] | None, typer.Option("--only", help=f"Just this: {', '.join(SYSTEMS)}.")]
 SkipOption = Annotated[list[str] | None, typer.Option("--skip", help="Not this; can be repeated.")]
@@ -105,7 +108,7 @@ def _examine(systems: Sequence[str]) -> list["Finding"]:
 
 
 def _checks() -> dict[str, "Check"]:
-    from cdp_pipelines.cli.doctor import dagster, machine, mongo, neighbours, object_store
+    from cdp_pipelines.cli.doctor import crm, dagster, machine, mongo, neighbours, object_store
 
     return {
         "mongodb": mongo.check_mongo,
@@ -114,6 +117,8 @@ def _checks() -> dict[str, "Check"]:
         "mail": neighbours.check_mail,
         "notifications": neighbours.check_notifications,
         "export-history": neighbours.check_export_history,
+        "crm": crm.check_crm,
+        "launchpad": neighbours.check_launchpad,
         "alerts": neighbours.check_alerts,
         "temp": machine.check_temporary_files,
         "limits": machine.check_limits,

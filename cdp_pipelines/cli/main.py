@@ -14,6 +14,7 @@ from cdp_pipelines.cli import (
     local_commands,
     mail_commands,
     migrate_commands,
+    migration_commands,
 )
 from cdp_pipelines.cli.exit_codes import HELP
 from cdp_pipelines.cli.group import CdpGroup
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(export_commands.app, name="export")
 app.add_typer(local_commands.app, name="local")
+app.add_typer(migration_commands.app, name="migrate")
 app.add_typer(migrate_commands.app, name="migrate-indexes")
 app.add_typer(mail_commands.app, name="mail")
 app.command("doctor")(doctor_command.doctor)

@@ -8,6 +8,8 @@ from cdp_pipelines.cli.local_environment import adopt_local_environment
 
 if TYPE_CHECKING:
     from cdp_pipelines.pipelines.contact_export.services import ContactExportResource, ExportServices
+    from cdp_pipelines.pipelines.migrations.kinds import MigrationKind
+    from cdp_pipelines.pipelines.migrations.services import MigrationServices
 
 
 @contextmanager
@@ -23,6 +25,23 @@ def export_services() -> Iterator["ExportServices"]:
         yield resource.services()
     finally:
         close(resource)
+
+
+@contextmanager
+def migration_services(kind: "MigrationKind") -> Iterator["MigrationServices"]:
+    """The stores and outside systems of one migration, as its runs use them; closed when the block is left.
+
+    Raises:
+        ConfigurationError: a setting of MongoDB is missing or wrong; the others are read when they are needed.
+    """
+    from cdp_pipelines.pipelines.migrations.services import from_environment
+
+    adopt_local_environment()
+    resource = from_environment()
+    try:
+        yield resource.services(kind)
+    finally:
+        resource.cdp_mongo.close()
 
 
 def contact_export_resource() -> "ContactExportResource":

@@ -167,7 +167,8 @@ class MigrationJobs:
             try:
                 taken = self._jobs.find_one_and_update(
                     {**scope, "status": document["status"], "$or": free},
-                    {"$set": update, "$unset": {"ended_at": "", "expires_at": "", "error": ""}},
+                    # An earlier owner was asked to stop, not this one.
+                    {"$set": update, "$unset": {"ended_at": "", "expires_at": "", "error": "", "cancel_requested": ""}},
                     projection={"_id": 1},
                 )
             except DuplicateKeyError:

@@ -1,23 +1,22 @@
-"""The demo itself: data in, requests into the queue, a real daemon at work, everything looked at afterwards.
+"""The demo's exports: data in, requests into the queue, and everything looked at afterwards.
 
-Belongs here: the order of things. Not here: showing (`view.py`), starting and stopping processes (`demo_command.py`).
+Belongs here: the order of things. Not here: showing (`view.py`), waiting (`watching.py`), starting and stopping
+processes (`demo_command.py`), migrations (`migrations.py`).
 """
 
 import shutil
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from cdp_pipelines.cli import output
 from cdp_pipelines.cli.demo.outcome import DemoOutcome
 from cdp_pipelines.cli.demo.view import live_table
-from cdp_pipelines.domain.errors import CdpError, TransientFailure
+from cdp_pipelines.domain.errors import CdpError
 
 if TYPE_CHECKING:
-    from cdp_pipelines.cli.demo.dagster_processes import DagsterProcesses
-    from cdp_pipelines.pipelines.contact_export.services import ExportServices
+    from rich.table import Table
 
-_POLL_SECONDS: Final = 0.5
+    from cdp_pipelines.pipelines.contact_export.services import ExportServices
 
 
 def load_data(services: "ExportServices", *, scale: float) -> None:
@@ -69,41 +68,30 @@ def queue_requests(services: "ExportServices", *, scale: float) -> list[DemoOutc
     return [DemoOutcome(spec, spec.document) for spec in specs]
 
 
-def watch(
-    services: "ExportServices", outcomes: list[DemoOutcome], dagster: "DagsterProcesses", *, timeout_seconds: float
-) -> None:
-    """Show the requests' statuses until all are terminal.
+class ExportsPart:
+    """The exports in the demo's live display."""
 
-    Raises:
-        TransientFailure: `DEMO_TIMED_OUT`, or `DAEMON_ENDED`.
-    """
-    from rich.live import Live
+    def __init__(self, services: "ExportServices", outcomes: list[DemoOutcome]) -> None:
+        self._services = services
+        self._outcomes = outcomes
 
-    begun = time.monotonic()
-    console = output.stderr()
-    # Not transient: should it end badly, what stood in the table is what one wants to see.
-    with Live(live_table(outcomes), console=console, refresh_per_second=4) as live:
-        while waiting := sum(1 for outcome in outcomes if not outcome.ended):
-            _require_progress(dagster, waiting, begun + timeout_seconds)
-            time.sleep(_POLL_SECONDS)
-            _refresh(services, outcomes)
-            live.update(live_table(outcomes))
-    seconds = time.monotonic() - begun
-    console.print(f"✔ {len(outcomes)} requests from the queue to the inbox ({seconds:.1f} s)", style="green")
+    def waiting(self) -> int:
+        """How many have not ended."""
+        return sum(1 for outcome in self._outcomes if not outcome.ended)
 
+    def refresh(self) -> None:
+        """Look again."""
+        by_id = {outcome.spec.document["job_id"]: outcome for outcome in self._outcomes}
+        for document in self._services.jobs.statuses(list(by_id)):
+            by_id[document["job_id"]].document = document
 
-def _require_progress(dagster: "DagsterProcesses", waiting: int, deadline: float) -> None:
-    log = dagster.log_path("daemon")
-    if not dagster.is_running("daemon"):
-        raise TransientFailure("DAEMON_ENDED", f"The daemon ended by itself. Its log: {log}")
-    if time.monotonic() > deadline:
-        raise TransientFailure("DEMO_TIMED_OUT", f"{waiting} requests did not end in time. The daemon's log: {log}")
+    def table(self) -> "Table":
+        """How they stand."""
+        return live_table(self._outcomes)
 
-
-def _refresh(services: "ExportServices", outcomes: list[DemoOutcome]) -> None:
-    by_id = {outcome.spec.document["job_id"]: outcome for outcome in outcomes}
-    for document in services.jobs.statuses(list(by_id)):
-        by_id[document["job_id"]].document = document
+    def done(self, seconds: float) -> str:
+        """What to say once all have ended."""
+        return f"{len(self._outcomes)} requests from the queue to the inbox ({seconds:.1f} s)"
 
 
 def collect_files(services: "ExportServices", outcomes: list[DemoOutcome], folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Mail, notifications, export history, alerts: are they set, and does somebody answer? Nothing is sent to anyone."""
+"""Mail, notifications, export history, launchpad, alerts: are they set, and does somebody answer? Nothing is sent."""
 
 import os
 from collections.abc import Iterator
@@ -36,6 +36,22 @@ def check_export_history(findings: Findings) -> Iterator[Finding]:
 
     ExportHistoryResource().open()
     yield _api(findings, "EXPORT_HISTORY_API_ROOT_URL", "exports are only in our own history")
+
+
+def check_launchpad(findings: Findings) -> Iterator[Finding]:
+    """Who did what in the CRM is known only through the launchpad, so it is needed where the CRM is."""
+    from cdp_pipelines.resources.crm_postgres import SETTING
+    from cdp_pipelines.resources.launchpad import LaunchpadResource
+
+    name = "LAUNCHPAD_API_ROOT_URL"
+    if os.environ.get(SETTING) and not os.environ.get(name):
+        # Runs would go on without it, and everybody would be a deleted user on the migrated timelines.
+        advice = f"Set {name} and LAUNCHPAD_API_AUTH before anything is migrated."
+        yield findings.broken("configured", "off: migrated logs would not name their users", advice)
+        return
+    if os.environ.get(name):
+        LaunchpadResource().open("doctor")
+    yield _api(findings, name, "no users of the CRM are known")
 
 
 def check_alerts(findings: Findings) -> Iterator[Finding]:

@@ -19,7 +19,20 @@ def test_version(run: Run) -> None:
 
 @pytest.mark.parametrize(
     "group",
-    [(), ("export",), ("local",), ("migrate-indexes",), ("mail",), ("doctor",), ("demo",), ("export", "request")],
+    [
+        (),
+        ("export",),
+        ("local",),
+        ("migrate-indexes",),
+        ("mail",),
+        ("doctor",),
+        ("demo",),
+        ("export", "request"),
+        ("migrate",),
+        ("migrate", "start"),
+        ("migrate", "rollback"),
+        ("migrate", "replay"),
+    ],
 )
 def test_every_command_has_help(run: Run, group: tuple[str, ...]) -> None:
     result = run(*group, "--help")
@@ -56,6 +69,11 @@ def test_help_loads_nothing_heavy() -> None:
         ((*ASKED, "--filter", "{"), "FILTER_NOT_JSON"),
         ((*ASKED, "--filter", "@nowhere.json"), "FILE_UNREADABLE"),
         ((*ASKED, "--ids-file", "nowhere.txt"), "FILE_UNREADABLE"),
+        (("migrate", "start"), "MIGRATION"),
+        (("migrate", "start", "everything", "--company", "c"), "MIGRATION_UNKNOWN"),
+        (("migrate", "start", "activity-logs"), "COMPANY_MISSING"),
+        (("migrate", "status", "activity-logs", "--company", "c", "--request", "r"), "COMPANY_AMBIGUOUS"),
+        (("migrate", "replay", "activity-logs", "--company", "c", "--evidence"), "LIST_MISSING"),
         (("export", "purge", JOB, "--by", " ", "--yes"), "NAME_MISSING"),
     ],
 )
@@ -73,6 +91,7 @@ def test_wrong_use_ends_with_2_and_one_sentence(run: Run, arguments: tuple[str, 
         ("export", "status", JOB),
         ("export", "list"),
         ("migrate-indexes", "status"),
+        ("migrate", "status", "activity-logs", "--all-companies"),
         (*ASKED, "--mode", "first_10k_sorted"),
     ],
 )
