@@ -90,7 +90,7 @@ def _play(
         dagster.stop()
         variables = stack.up(fresh).variables
     only_local(variables)
-    prepare(output.note)
+    prepare(output.note, local_crm=variables["CRM_AUDIT_DATABASE_URL"])
     kind = known_migration("activity-logs").kind
     with export_services() as services, migration_services(kind) as crm:
         run.clear_the_way(services)

@@ -46,7 +46,7 @@ def up(
             DagsterProcesses(root).stop()
         result = stack.up(fresh)
     only_local(result.variables)
-    prepare(output.note)
+    prepare(output.note, local_crm=result.variables["CRM_AUDIT_DATABASE_URL"])
     if as_json:
         output.print_json(
             {"started": list(result.started), "env_file": str(result.file), "seconds": round(result.seconds, 1)}

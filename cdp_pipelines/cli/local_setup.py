@@ -1,11 +1,18 @@
-"""What a fresh set of servers needs before the first export: index migrations and the bucket's expiry rule."""
+"""What a fresh set of local servers needs: index migrations, the bucket's expiry rule, a CRM's tables without rows."""
 
 from collections.abc import Callable
 
 
-def prepare(report: Callable[[str], None]) -> None:
-    """Apply the migrations and set the rule, with this process's settings; says what it did."""
+def prepare(report: Callable[[str], None], *, local_crm: str) -> None:
+    """Apply the migrations and set the rule, with this process's settings, and make the CRM's tables; says what it did.
+
+    Args:
+        report: takes one sentence for each.
+        local_crm: connection string of the local CRM, named by the caller, for no other may ever get tables.
+    """
     from cdp_pipelines.cli.services import close, contact_export_resource
+    from cdp_pipelines.local.crm_schema import create_crm_schema
+    from cdp_pipelines.local.demo_crm_tables import connected
     from cdp_pipelines.stores.migrations.runner import Migrator
 
     resource = contact_export_resource()
@@ -15,6 +22,7 @@ def prepare(report: Callable[[str], None]) -> None:
     finally:
         close(resource)
     report(set_expiry_rule())
+    connected(local_crm, create_crm_schema)
 
 
 def set_expiry_rule() -> str:

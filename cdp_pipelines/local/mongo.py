@@ -100,7 +100,10 @@ class Mongo(LocalServer):
 
 
 def _uri(place: Place) -> str:
-    return f"mongodb://{HOST}:{place.ports['mongo']}/"
+    # SecantusDB's writers wait for seconds when a second connection of their process holds a place in the tables that
+    # they write to; with one connection that does not happen (docs/decisions/0006).
+    options = "?maxPoolSize=1" if place.settings.get("kind") == "secantus" else ""
+    return f"mongodb://{HOST}:{place.ports['mongo']}/{options}"
 
 
 def _client(place: Place) -> "MongoClient[dict[str, Any]]":

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SERVER_SELECTION_MILLISECONDS = 5_000
 SOCKET_MILLISECONDS = 60_000
+POOL_CONNECTIONS = 10
 
 
 def connect(uri: str, **options: Any) -> "MongoClient[dict[str, Any]]":
@@ -29,6 +30,9 @@ def connect(uri: str, **options: Any) -> "MongoClient[dict[str, Any]]":
     from pymongo.errors import ConfigurationError as PymongoConfigurationError
     from pymongo.errors import InvalidURI
 
+    # What the URI says holds; the driver would take ours instead.
+    if "maxpoolsize" not in uri.lower():
+        options.setdefault("maxPoolSize", POOL_CONNECTIONS)
     try:
         return MongoClient(
             uri,
@@ -36,7 +40,6 @@ def connect(uri: str, **options: Any) -> "MongoClient[dict[str, Any]]":
             serverSelectionTimeoutMS=SERVER_SELECTION_MILLISECONDS,
             connectTimeoutMS=SERVER_SELECTION_MILLISECONDS,
             socketTimeoutMS=SOCKET_MILLISECONDS,
-            maxPoolSize=10,
             appname="cdp_pipelines",
             uuidRepresentation="standard",
             # A BSON date beyond Python's calendar comes as DatetimeMS instead of failing the whole read.

@@ -34,7 +34,8 @@ RECONNECTS: Final = 5
 """In a row, without a single row in between."""
 WINDOW_PAGES: Final = 100
 """A server-side cursor stays open for this many pages, so that no snapshot of ours holds back the CRM's vacuum long."""
-PEOPLE_BATCH: Final = 1_000
+PEOPLE_BATCH: Final = 250
+"""Each is looked up in MongoDB at once; of the embedded server a longer list costs more than its share."""
 
 _log = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,8 @@ from typer.testing import CliRunner, Result
 from cdp_pipelines.cli.main import app
 from cdp_pipelines.cli.services import close, contact_export_resource
 from cdp_pipelines.domain.failures import RowFailure
+from cdp_pipelines.local.crm_schema import create_crm_schema
+from cdp_pipelines.local.demo_crm_tables import connected
 from cdp_pipelines.local.stack import LocalStack
 from cdp_pipelines.pipelines.contact_export.services import ExportServices
 from cdp_pipelines.resources.email_message import OutgoingEmail
@@ -138,10 +141,10 @@ def test_the_rate_limit_holds_here_too(cdp: Cdp, mongo_db: Db) -> None:
 
 
 def test_without_indexes_nothing_is_queued(cdp: Cdp, mongo_db: Db) -> None:
-    assert cdp.json("migrate-indexes", "down", "--to", "1")["taken_back"] == [3, 2]
+    assert cdp.json("migrate-indexes", "down", "--to", "1")["taken_back"] == [4, 3, 2]
     assert cdp.error(*ASKED, "--mode", "first_10k_sorted", exit_code=1) == "MIGRATIONS_PENDING"
-    assert [row["applied"] for row in cdp.json("migrate-indexes", "status", exit_code=1)] == [True, False, False]
-    assert cdp.json("migrate-indexes", "up")["applied"] == [2, 3]
+    assert [row["applied"] for row in cdp.json("migrate-indexes", "status", exit_code=1)] == [True, *[False] * 3]
+    assert cdp.json("migrate-indexes", "up")["applied"] == [2, 3, 4]
     assert cdp.json("migrate-indexes", "up")["applied"] == []
     assert all(row["applied"] for row in cdp.json("migrate-indexes", "status"))
 
@@ -230,13 +233,16 @@ def findings(cdp: Cdp, *arguments: str, exit_code: int = 0) -> dict[str, str]:
     return {f"{finding['system']}/{finding['check']}": finding["state"] for finding in answer["findings"]}
 
 
-def test_the_doctor_finds_a_healthy_system_healthy(cdp: Cdp, services: ExportServices) -> None:
+def test_the_doctor_finds_a_healthy_system_healthy(
+    cdp: Cdp, services: ExportServices, stack_env: dict[str, str]
+) -> None:
+    connected(stack_env["CRM_AUDIT_DATABASE_URL"], create_crm_schema)
     found = findings(cdp, "--skip", "dagster", "--fix-expiry-rule")
     assert "broken" not in found.values()
     for check in (
         "mongodb/reachable", "mongodb/version", "mongodb/migrations", "s3/bucket", "s3/region", "s3/write and read",
         "s3/link", "s3/clock", "s3/delete", "s3/expiry rule", "mail/reachable", "notifications/reachable",
-        "alerts/webhook", "temp/folder", "limits/rate",
+        "crm/tables", "launchpad/reachable", "alerts/webhook", "temp/folder", "limits/rate",
     ):  # fmt: skip
         assert found[check] == "ok", check
     assert services.object_store().list_keys("private/exports/.doctor") == []
@@ -325,7 +331,7 @@ def test_the_local_servers_are_shown(cdp: Cdp, stack: LocalStack, stack_env: dic
     status = cdp.json("local", "status", *root)
     assert {server["condition"] for server in status["servers"]} == {"running"}
     assert cdp.json("local", "env", *root) == stack_env
-    assert f"export CDP_MONGO_URI={stack_env['CDP_MONGO_URI']}" in cdp("local", "env", *root).stdout
+    assert f"export CDP_MONGO_URI={shlex.quote(stack_env['CDP_MONGO_URI'])}" in cdp("local", "env", *root).stdout
     assert cdp.error("local", "env", "--root", stack.root / "none", exit_code=1) == "LOCAL_STACK_DOWN"
 
 
