@@ -5,8 +5,8 @@ rows mean (`domain/activity_logs`).
 """
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -90,10 +90,11 @@ class CrmDatabase:
         cutoff: datetime | None,
         page_rows: int,
         window_pages: int = WINDOW_PAGES,
-    ) -> Iterator[list[Audit]]:
+    ) -> Generator[list[Audit], None, None]:
         """Stream the audits with ids above `after` up to `to`, ascending, in pages of `page_rows`; the last is shorter.
 
         A connection that is cut is made anew and goes on after the last page that came, a bounded number of times.
+        Close the generator when leaving early: it holds a connection with an open transaction.
 
         Raises:
             TransientFailure: `CRM_UNAVAILABLE`, the CRM stayed away.
@@ -103,10 +104,11 @@ class CrmDatabase:
             rows = 0
             window = {"after": position, "to": to, "scope": list(scope), "cutoff": cutoff}
             try:
-                for page in self._window(window, page_rows, page_rows * window_pages):
-                    rows += len(page)
-                    position, failed = page[-1].id, 0
-                    yield page
+                with closing(self._window(window, page_rows, page_rows * window_pages)) as pages:
+                    for page in pages:
+                        rows += len(page)
+                        position, failed = page[-1].id, 0
+                        yield page
             except TransientFailure as exc:
                 failed += 1
                 if failed > RECONNECTS or exc.code == TIMEOUT:
@@ -117,7 +119,7 @@ class CrmDatabase:
             if rows < page_rows * window_pages:
                 return
 
-    def _window(self, values: dict[str, Any], page_rows: int, limit: int) -> Iterator[list[Audit]]:
+    def _window(self, values: dict[str, Any], page_rows: int, limit: int) -> Generator[list[Audit], None, None]:
         values = {**values, "cid": self._cid, "limit": limit}
         with (
             _translating("reading audits"),
@@ -145,7 +147,7 @@ class CrmDatabase:
         names = {row[0]: EntityName(row[1], row[2]) for row in self._fetch(statement, {"ids": list(ids)})}
         return {id_: names.get(id_, EntityName(None, deleted=True)) for id_ in ids}
 
-    def live_people(self) -> Iterator[list[str]]:
+    def live_people(self) -> Generator[list[str], None, None]:
         """Stream the ids of the people that are not deleted, as text, in batches of `PEOPLE_BATCH`."""
         with (
             _translating("reading people"),

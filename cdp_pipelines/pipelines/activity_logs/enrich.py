@@ -7,6 +7,7 @@ restart, and a second run changes nothing.
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -61,17 +62,18 @@ def enrich(hold: Hold, source: Source, job: Document, *, tolerance_seconds: floa
     last_id = max((int(shard["to"]) for shard in job["shards"].values()), default=0)
     logs = ActivityLogs(hold.services.database, source.company_sso_id)
     cutoff = job["options"]["date_range_start"]
-    pages = source.crm.audits(after=position, to=last_id, scope=scope, cutoff=cutoff, page_rows=PAGE_ROWS)
     # Asked once: where the live feed has written nothing there is nothing of it to look for on every page.
     tolerance = tolerance_seconds if scope and logs.has_live_feed() else None
-    for audits in pages if scope else ():
-        found = _associations(source, audits)
-        additions, counts = _additions(source, logs, found, tolerance, dry_run=job["dry_run"])
-        patched = len(additions) if job["dry_run"] else logs.complete(additions)
-        tally.update(counts)
-        tally[ENRICHED] += patched
-        position = audits[-1].id
-        hold.beat(enrichment={"last_audit_id": position, "counts": dict(tally), "done": False})
+    source_pages = source.crm.audits(after=position, to=last_id, scope=scope, cutoff=cutoff, page_rows=PAGE_ROWS)
+    with closing(source_pages) as pages:
+        for audits in pages if scope else ():
+            found = _associations(source, audits)
+            additions, counts = _additions(source, logs, found, tolerance, dry_run=job["dry_run"])
+            patched = len(additions) if job["dry_run"] else logs.complete(additions)
+            tally.update(counts)
+            tally[ENRICHED] += patched
+            position = audits[-1].id
+            hold.beat(enrichment={"last_audit_id": position, "counts": dict(tally), "done": False})
     logger.info("%s enrichment: %s", hold.label, dict(tally))
     return hold.beat(enrichment={"last_audit_id": last_id, "counts": dict(tally), "done": True})
 

@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -64,14 +65,14 @@ def migrate_shard(hold: Hold, source: Source, job: Document, shard: str) -> None
     place, options = job["shards"][shard], job["options"]
     logs = ActivityLogs(hold.services.database, source.company_sso_id)
     counting = _Counting(hold, source, shard, position=int(place[CURSOR]), dry_run=job["dry_run"])
-    pages = source.crm.audits(
+    source_pages = source.crm.audits(
         after=counting.position,
         to=int(place["to"]),
         scope=job["scope"],
         cutoff=options["date_range_start"],
         page_rows=options["page_rows"],
     )
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix=shard) as writer:
+    with closing(source_pages) as pages, ThreadPoolExecutor(max_workers=1, thread_name_prefix=shard) as writer:
         writing: Future[PageResult] | None = None
         last_id = counting.position
         for audits in pages:

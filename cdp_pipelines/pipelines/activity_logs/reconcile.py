@@ -5,7 +5,8 @@ few thousand ids, so a reconciliation that was interrupted goes on.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -93,12 +94,13 @@ class _Comparison:
 
     def run(self) -> None:
         next_checkpoint = CHECKPOINT_IDS
-        for number, pair in enumerate(merged(self._expected(), self._stored()), start=1):
-            self._judge(pair)
-            self.progress.position = pair.id
-            if number >= next_checkpoint:
-                next_checkpoint = number + CHECKPOINT_IDS
-                self._hold.beat(reconciliation=self.progress.as_document(done=False))
+        with closing(self._expected()) as expected:
+            for number, pair in enumerate(merged(expected, self._stored()), start=1):
+                self._judge(pair)
+                self.progress.position = pair.id
+                if number >= next_checkpoint:
+                    next_checkpoint = number + CHECKPOINT_IDS
+                    self._hold.beat(reconciliation=self.progress.as_document(done=False))
 
     def finish(self) -> Document:
         tally = self.progress.tally
@@ -112,17 +114,18 @@ class _Comparison:
             accuracy_pct=tally.accuracy_pct,
         )
 
-    def _expected(self) -> Iterator[tuple[int, tuple[Audit, Outcome]]]:
-        pages = self._source.crm.audits(
+    def _expected(self) -> Generator[tuple[int, tuple[Audit, Outcome]], None, None]:
+        source_pages = self._source.crm.audits(
             after=self.progress.position,
             to=self._last_id,
             scope=self._job["scope"],
             cutoff=self._cutoff,
             page_rows=PAGE_ROWS,
         )
-        for audits in pages:
-            for audit, outcome in zip(audits, self._source.outcomes(audits), strict=True):
-                yield audit.id, (audit, outcome)
+        with closing(source_pages) as pages:
+            for audits in pages:
+                for audit, outcome in zip(audits, self._source.outcomes(audits), strict=True):
+                    yield audit.id, (audit, outcome)
 
     def _stored(self) -> Iterator[tuple[int, Document]]:
         for audit_id, document in self._logs.migrated(after=self.progress.position):

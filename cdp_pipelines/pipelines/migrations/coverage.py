@@ -4,6 +4,7 @@ Reads both sides in batches and writes neither.
 """
 
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,12 +43,13 @@ def measure_coverage(
     links = ContactLinks(services.database, company.company_sso_id)
     people = covered = 0
     missing: list[str] = []
-    for batch in crm.live_people():
-        existing = links.existing(batch)
-        people += len(batch)
-        covered += len(existing)
-        if len(missing) < LISTED_PEOPLE:
-            missing += [person for person in batch if person not in existing][: LISTED_PEOPLE - len(missing)]
-        if deadline is not None and time.monotonic() > deadline:
-            return None
+    with closing(crm.live_people()) as batches:
+        for batch in batches:
+            existing = links.existing(batch)
+            people += len(batch)
+            covered += len(existing)
+            if len(missing) < LISTED_PEOPLE:
+                missing += [person for person in batch if person not in existing][: LISTED_PEOPLE - len(missing)]
+            if deadline is not None and time.monotonic() > deadline:
+                return None
     return Coverage(people, covered, tuple(missing))
