@@ -100,8 +100,8 @@ class Mongo(LocalServer):
 
 
 def _uri(place: Place) -> str:
-    # SecantusDB's writers wait for seconds when a second connection of their process holds a place in the tables that
-    # they write to; with one connection that does not happen (docs/decisions/0006).
+    # SecantusDB's writers stall when other connections hold places in the tables that they write to; one connection a
+    # process makes that rarer (docs/decisions/0006).
     options = "?maxPoolSize=1" if place.settings.get("kind") == "secantus" else ""
     return f"mongodb://{HOST}:{place.ports['mongo']}/{options}"
 
