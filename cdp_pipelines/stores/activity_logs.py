@@ -59,11 +59,15 @@ class ActivityLogs:
 
     @waiting_out_outages
     def insert(self, documents: Sequence[tuple[int, Document]]) -> Written:
-        """Insert a page of `(audit id, document)` in one round trip; a duplicate key is a document that is there."""
+        """Insert a page of `(audit id, document)` in one round trip; a duplicate key is a document that is there.
+
+        The documents get their `_id`, as the driver's own `insert_many` gives it to them.
+        """
         written = Written()
         rows: list[tuple[int, Document]] = []
         for index, (audit_id, document) in enumerate(documents):
-            rows.append((index, {"_id": self.document_id(audit_id), **document}))
+            document["_id"] = self.document_id(audit_id)
+            rows.append((index, document))
         if not rows:
             return written
         with translating("writing activity logs"):

@@ -1,7 +1,7 @@
 """Who did it: the four actor cases of SPEC 5.2."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from cdp_pipelines.domain.activity_logs.audits import Audit, CrmUser
 
@@ -24,23 +24,43 @@ def is_user(audit: Audit) -> bool:
     return audit.user_id is not None and (audit.user_type or "") in USER_TYPES
 
 
-def actor_of(audit: Audit, users: Mapping[int, CrmUser], sso_ids: Mapping[str, str]) -> tuple[dict[str, Any], str]:
-    """The document's actor `{id, name}` and the case it was; `id` is empty but for a live user.
+class Actor(NamedTuple):
+    """An actor, and which of the four cases it was; `id` is empty but for a live user."""
 
-    `users` holds the company's CRM users by id, `sso_ids` what the launchpad said of their emails (folded to lower
-    case); whoever is in neither counts as unresolved, and the record is kept.
+    id: str
+    name: str
+    case: str
+
+    def as_document(self) -> dict[str, Any]:
+        """As it stands in a migrated document."""
+        return {"id": self.id, "name": self.name}
+
+
+_SYSTEM: Final = Actor("", SYSTEM_NAME, ACTOR_SYSTEM)
+_DELETED: Final = Actor("", DELETED_NAME, ACTOR_DELETED)
+_UNRESOLVED: Final = Actor("", DELETED_NAME, ACTOR_UNRESOLVED)
+
+
+def known_actors(users: Mapping[int, CrmUser], sso_ids: Mapping[str, str]) -> dict[int, Actor]:
+    """The actors that these CRM users are, by id, each worked out once for all its audits.
+
+    `sso_ids` is what the launchpad said of their emails (folded to lower case); whoever it does not know is unresolved.
     """
+    return {number: _actor(user, sso_ids) for number, user in users.items()}
+
+
+def actor_of(audit: Audit, known: Mapping[int, Actor]) -> Actor:
+    """Who made an audit; whoever is not among `known` counts as unresolved, and the record is kept."""
     if audit.user_id is None:
-        return {"id": "", "name": SYSTEM_NAME}, ACTOR_SYSTEM
-    user = users.get(audit.user_id) if is_user(audit) else None
-    if user is None:
-        return {"id": "", "name": DELETED_NAME}, ACTOR_UNRESOLVED
+        return _SYSTEM
+    return known.get(audit.user_id, _UNRESOLVED) if is_user(audit) else _UNRESOLVED
+
+
+def _actor(user: CrmUser, sso_ids: Mapping[str, str]) -> Actor:
     if user.deleted:
-        return {"id": "", "name": DELETED_NAME}, ACTOR_DELETED
+        return _DELETED
     sso_id = sso_ids.get(email_key(user.email)) if user.email else None
-    if sso_id is None:
-        return {"id": "", "name": DELETED_NAME}, ACTOR_UNRESOLVED
-    return {"id": sso_id, "name": user.full_name or ""}, ACTOR_LIVE
+    return _UNRESOLVED if sso_id is None else Actor(sso_id, user.full_name or "", ACTOR_LIVE)
 
 
 def email_key(email: str) -> str:

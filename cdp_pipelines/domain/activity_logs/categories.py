@@ -39,11 +39,14 @@ class AuditKind:
 
 @dataclass(frozen=True, slots=True)
 class Refinement:
-    """`action` for an update that moves `attribute` into the set `ids`."""
+    """`action` for an update that moves `attribute` into the set `ids`. `named`: what any set of the category's for
+    that attribute names.
+    """
 
     attribute: str
     action: str
     ids: frozenset[str]
+    named: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +87,14 @@ class CategoryTable:
 
     def _refine(self, kind: AuditKind, plain: str, changes: Mapping[str, Any]) -> Classified:
         unmapped = False
-        known: dict[str, set[str]] = {}
-        for refinement in self.refinements.get(kind.category, ()):
-            known.setdefault(refinement.attribute, set()).update(refinement.ids)
         for refinement in self.refinements.get(kind.category, ()):
             value = changes.get(refinement.attribute)
-            if not isinstance(value, list) or not is_pair(value):
+            if value is None or not is_pair(value):
                 continue
             before, after = (str(side) for side in value)
             if after in refinement.ids and before not in refinement.ids:
                 return Classified(kind.category, refinement.action)
-            unmapped = unmapped or after not in known[refinement.attribute]
+            unmapped = unmapped or after not in refinement.named
         return Classified(kind.category, plain, unmapped_refinement=unmapped)
 
 
@@ -112,8 +112,7 @@ def read_category_table(document: Mapping[str, Any], override: Mapping[str, Any]
     kinds = {name: _kind(name, entry) for name, entry in parts["kinds"].items()}
     kinds |= {name: _join(name, entry) for name, entry in parts["joins"].items()}
     refinements = {
-        category: tuple(_refinement(category, entry) for entry in _list(category, entries))
-        for category, entries in parts["refinements"].items()
+        category: _refinements(category, _list(category, entries)) for category, entries in parts["refinements"].items()
     }
     labels = {str(column): str(label) for column, label in parts["labels"].items()}
     return CategoryTable(kinds, refinements, labels)
@@ -146,12 +145,19 @@ def _join(name: str, entry: Any) -> AuditKind:
     )
 
 
-def _refinement(category: str, entry: Any) -> Refinement:
-    return Refinement(
-        attribute=_text(category, entry, "attribute"),
-        action=_text(category, entry, "action"),
-        ids=frozenset(str(value) for value in _list(category, entry.get("ids"))),
-    )
+def _refinements(category: str, entries: Sequence[Any]) -> tuple[Refinement, ...]:
+    found = [
+        (
+            _text(category, entry, "attribute"),
+            _text(category, entry, "action"),
+            frozenset(str(value) for value in _list(category, entry.get("ids"))),
+        )
+        for entry in entries
+    ]
+    named: dict[str, frozenset[str]] = {}
+    for attribute, _, ids in found:
+        named[attribute] = named.get(attribute, frozenset()) | ids
+    return tuple(Refinement(attribute, action, ids, named[attribute]) for attribute, action, ids in found)
 
 
 def _text(name: str, entry: Any, key: str) -> str:

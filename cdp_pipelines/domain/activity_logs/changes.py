@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 UPDATE: Final = "update"
 DESTROY: Final = "destroy"
 _INT64: Final = range(-(2**63), 2**63)
 _PAIR: Final = 2
+_AS_IT_IS: Final = frozenset({str, bool, type(None)})
 
 
-def is_pair(value: object) -> bool:
+def is_pair(value: object) -> TypeGuard[list[Any]]:
     """Whether a value of an update is `[old, new]`; audits combined by `max_audits` mix in plain values."""
     return isinstance(value, list) and len(value) == _PAIR
 
@@ -29,24 +30,30 @@ def field_changes(changes: Mapping[str, Any], action: str | None, labels: Mappin
     """
     found = []
     for column, value in changes.items():
-        before, after = _sides(value, action)
-        found.append({"field": labels.get(column, column), "from": storable(before), "to": storable(after)})
+        before: Any = None
+        after: Any = None
+        if action == UPDATE and type(value) is list and len(value) == _PAIR:
+            before, after = value
+        elif action == DESTROY:
+            before = value
+        else:
+            # In an update, a plain value is the snapshot of a create that `max_audits` merged into it.
+            after = value
+        found.append(
+            {
+                "field": labels.get(column, column),
+                # Asked here already, for most values are text: this runs for every value of every audit.
+                "from": before if type(before) in _AS_IT_IS else storable(before),
+                "to": after if type(after) in _AS_IT_IS else storable(after),
+            }
+        )
     return found
-
-
-def _sides(value: Any, action: str | None) -> tuple[Any, Any]:
-    if action == UPDATE:
-        # A plain value in an update is the snapshot of a create that `max_audits` merged into it.
-        return (value[0], value[1]) if is_pair(value) else (None, value)
-    if action == DESTROY:
-        return value, None
-    return None, value
 
 
 def storable(value: Any) -> Any:
     """The value in BSON's types: whole numbers beyond 64 bits and dates as text, keys as text without NUL."""
     kind = type(value)
-    if kind is str or value is None or kind is bool:
+    if kind in _AS_IT_IS:
         return value
     if kind is int:
         return value if value in _INT64 else str(value)

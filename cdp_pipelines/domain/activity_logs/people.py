@@ -10,15 +10,15 @@ from cdp_pipelines.domain.activity_logs.changes import latest_value
 
 PERSON_ATTRIBUTE: Final = "crm_person_id"
 _LONGEST_ID: Final = 19
+_BEYOND_IDS: Final = 10**_LONGEST_ID
 _LONGEST_COMMENT: Final = 1_000_000
+_JSON: Final = json.JSONDecoder()
 
 
 def id_text(value: object) -> str | None:
     """A CRM id as decimal digits, from a number or a text of digits; None for anything else."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return str(value) if 0 < value < 10**_LONGEST_ID else None
+    if type(value) is int:
+        return str(value) if 0 < value < _BEYOND_IDS else None
     if isinstance(value, str):
         digits = value.strip()
         if 0 < len(digits) <= _LONGEST_ID and digits.isascii() and digits.isdigit():
@@ -31,7 +31,7 @@ def commented_person(comment: str | None) -> str | None:
     if not comment or len(comment) > _LONGEST_COMMENT or PERSON_ATTRIBUTE not in comment:
         return None
     try:
-        content = json.loads(comment)
+        content = _JSON.decode(comment)
     except (ValueError, RecursionError):
         return None
     return id_text(content.get(PERSON_ATTRIBUTE)) if isinstance(content, dict) else None

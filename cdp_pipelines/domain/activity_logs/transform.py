@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from cdp_pipelines.domain.activity_logs.actors import actor_of
+from cdp_pipelines.domain.activity_logs.actors import Actor, actor_of
 from cdp_pipelines.domain.activity_logs.audited_yaml import UnreadableChanges, read_audited_changes
-from cdp_pipelines.domain.activity_logs.audits import SOURCE, Audit, ContactRef, CrmUser, Document, external_id
+from cdp_pipelines.domain.activity_logs.audits import SOURCE, Audit, ContactRef, Document, external_id
 from cdp_pipelines.domain.activity_logs.categories import AUDITED_ACTIONS, AuditKind, CategoryTable, Classified
 from cdp_pipelines.domain.activity_logs.changes import field_changes, latest_value
 from cdp_pipelines.domain.activity_logs.people import PERSON_ATTRIBUTE, id_text, person_of
@@ -121,11 +121,11 @@ def describe(draft: Draft, contact: ContactRef, table: CategoryTable, company_ss
     return Settled(audit, draft.kind, classified, document)
 
 
-def finish(settled: Settled, users: Mapping[int, CrmUser], sso_ids: Mapping[str, str]) -> tuple[Document, str]:
+def finish(settled: Settled, actors: Mapping[int, Actor]) -> tuple[Document, str]:
     """The whole document, and which of the four cases its actor was."""
-    actor, case = actor_of(settled.audit, users, sso_ids)
-    settled.document["actor"] = actor
-    return settled.document, case
+    actor = actor_of(settled.audit, actors)
+    settled.document["actor"] = actor.as_document()
+    return settled.document, actor.case
 
 
 def milliseconds(instant: datetime | None) -> datetime | None:
@@ -138,14 +138,18 @@ def milliseconds(instant: datetime | None) -> datetime | None:
 def _metadata(draft: Draft, changes: Mapping[str, Any]) -> dict[str, Any]:
     """What the row itself says of person and entity; keys that it does not say are absent, for enrichment to fill."""
     audit, kind = draft.audit, draft.kind
-    metadata = {PERSON_ATTRIBUTE: draft.person_id, "entity_type": kind.entity_type}
-    if kind.link_attribute is None:
-        metadata["entity_id"] = id_text(audit.auditable_id)
-        name = latest_value(changes.get("name"), audit.action)
-        metadata["entity_name"] = name if isinstance(name, str) and name else None
-    else:
-        metadata["entity_id"] = id_text(latest_value(changes.get(kind.link_attribute), audit.action))
-    return {key: value for key, value in metadata.items() if value is not None}
+    metadata: dict[str, Any] = {}
+    if draft.person_id is not None:
+        metadata[PERSON_ATTRIBUTE] = draft.person_id
+    metadata["entity_type"] = kind.entity_type
+    linked = kind.link_attribute
+    entity_id = id_text(audit.auditable_id if linked is None else latest_value(changes.get(linked), audit.action))
+    if entity_id is not None:
+        metadata["entity_id"] = entity_id
+    name = latest_value(changes["name"], audit.action) if linked is None and "name" in changes else None
+    if name and isinstance(name, str):
+        metadata["entity_name"] = name
+    return metadata
 
 
 def _unreadable(audit: Audit, error: UnreadableChanges) -> RowFailure:

@@ -29,6 +29,7 @@ from cdp_pipelines.domain.activity_logs.enrichment import (
 from cdp_pipelines.domain.activity_logs.transform import Draft, Settled, begin, describe
 from cdp_pipelines.domain.failures import RowFailure
 from cdp_pipelines.pipelines.activity_logs.pages import Source
+from cdp_pipelines.pipelines.migrations.collecting import long_lived_set_aside
 from cdp_pipelines.pipelines.migrations.hold import Hold
 from cdp_pipelines.stores.activity_logs import ActivityLogs
 
@@ -48,6 +49,7 @@ class Association:
     document: Document
 
 
+@long_lived_set_aside()
 def enrich(hold: Hold, source: Source, job: Document, *, tolerance_seconds: float) -> Document:
     """Go through all association audits of the job; the job's `enrichment` then says what was done.
 

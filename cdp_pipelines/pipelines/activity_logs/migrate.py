@@ -14,6 +14,7 @@ from cdp_pipelines.domain.failures import RowFailure
 from cdp_pipelines.domain.migrations import Counts, shard_ranges
 from cdp_pipelines.pipelines.activity_logs.config import AUTOMATIC_SHARDS, CURSOR, ROWS_A_SHARD
 from cdp_pipelines.pipelines.activity_logs.pages import Outcome, Ready, Source, evidence
+from cdp_pipelines.pipelines.migrations.collecting import long_lived_set_aside
 from cdp_pipelines.pipelines.migrations.hold import Hold
 from cdp_pipelines.stores.activity_logs import ActivityLogs
 
@@ -54,6 +55,7 @@ def plan(hold: Hold, source: Source, job: Document) -> list[str]:
     return [name for name, shard in sorted(job["shards"].items()) if not shard["done"]]
 
 
+@long_lived_set_aside()
 def migrate_shard(hold: Hold, source: Source, job: Document, shard: str) -> None:
     """Work through one shard from its cursor to its end; each page is counted and moves the cursor in one step.
 
@@ -137,7 +139,8 @@ def write_page(
             failures.append((RowFailure(str(audit.id), WRITE_FAILED, refused[index]), audit))
         else:
             migrated += 1
-            notes.update(outcome.notes)
+            if outcome.notes:
+                notes.update(outcome.notes)
     return PageResult(Counts(migrated, dict(skipped), len(failures), dict(notes)), failures)
 
 

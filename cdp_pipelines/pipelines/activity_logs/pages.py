@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from cdp_pipelines.domain.activity_logs.actors import ACTOR_LIVE, ACTOR_SYSTEM, is_user
+from cdp_pipelines.domain.activity_logs.actors import ACTOR_LIVE, ACTOR_SYSTEM, is_user, known_actors
 from cdp_pipelines.domain.activity_logs.audits import Audit, Document
 from cdp_pipelines.domain.activity_logs.categories import CategoryTable, read_category_table
 from cdp_pipelines.domain.activity_logs.transform import (
@@ -29,6 +29,8 @@ from cdp_pipelines.stores.category_overrides import CategoryOverrides
 from cdp_pipelines.stores.contact_links import ContactLinks
 
 EVIDENCE_CHARACTERS: Final = 2_000
+_USUAL: Final = frozenset({ACTOR_LIVE, ACTOR_SYSTEM})
+"""The cases of actors that nobody needs to be told of."""
 
 
 @dataclass(slots=True)
@@ -79,14 +81,14 @@ class Source:
             if isinstance(item, Settled) and item.audit.user_id is not None and is_user(item.audit)
         }
         users = self.lookups.actors.users(ids)
-        sso_ids = self.lookups.actors.sso_ids(users.values())
+        actors = known_actors(users, self.lookups.actors.sso_ids(users.values()))
         outcomes: list[Outcome] = []
         for item in settled:
             if not isinstance(item, Settled):
                 outcomes.append(item)
                 continue
-            document, case = finish(item, users, sso_ids)
-            notes = () if case in {ACTOR_LIVE, ACTOR_SYSTEM} else (case,)
+            document, case = finish(item, actors)
+            notes: tuple[str, ...] = () if case in _USUAL else (case,)
             if item.classified.unmapped_refinement:
                 notes = (*notes, UNMAPPED_REFINEMENT)
             outcomes.append(Ready(document, notes))

@@ -17,6 +17,7 @@ from cdp_pipelines.domain.activity_logs.transform import POST_SYNC_LIVE_FEED, Sk
 from cdp_pipelines.domain.errors import TransientFailure
 from cdp_pipelines.domain.reconciliation import Pair, Tally, merged
 from cdp_pipelines.pipelines.activity_logs.pages import Outcome, Ready, Source
+from cdp_pipelines.pipelines.migrations.collecting import long_lived_set_aside
 from cdp_pipelines.pipelines.migrations.hold import Hold
 from cdp_pipelines.stores.activity_logs import ActivityLogs
 
@@ -57,6 +58,7 @@ class Progress:
         return cls(int(document.get("last_audit_id") or 0), Tally.from_document(document), seam)
 
 
+@long_lived_set_aside()
 def reconcile(hold: Hold, source: Source, job: Document) -> Document:
     """Compare everything; the job then has `reconciliation`, `match_pct` and `accuracy_pct`.
 

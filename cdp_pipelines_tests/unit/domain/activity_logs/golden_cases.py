@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from cdp_pipelines.domain.activity_logs.actors import known_actors
 from cdp_pipelines.domain.activity_logs.audits import Audit, ContactRef, CrmUser
 from cdp_pipelines.domain.activity_logs.categories import CategoryTable, read_category_table
 from cdp_pipelines.domain.activity_logs.transform import Draft, Settled, Skipped, begin, finish, settle
@@ -62,7 +63,7 @@ def becomes(case: Mapping[str, Any]) -> dict[str, Any]:
         return {"failed": outcome.reason_code, "details": outcome.details}
     assert isinstance(outcome, Settled)
     users = {int(number): CrmUser(**user) for number, user in facts["users"].items()}
-    document, actor = finish(outcome, users, facts["sso_ids"])
+    document, actor = finish(outcome, known_actors(users, facts["sso_ids"]))
     document["timestamp"] = document["timestamp"].isoformat()
     found = {"document": document, "actor": actor}
     return found | ({"unmapped_refinement": True} if outcome.classified.unmapped_refinement else {})

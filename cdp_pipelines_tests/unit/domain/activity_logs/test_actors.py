@@ -1,6 +1,6 @@
 import pytest
 
-from cdp_pipelines.domain.activity_logs.actors import actor_of, email_key, is_user
+from cdp_pipelines.domain.activity_logs.actors import actor_of, email_key, is_user, known_actors
 from cdp_pipelines.domain.activity_logs.audits import CrmUser
 from cdp_pipelines_tests.unit.domain.activity_logs.golden_cases import audit_of
 
@@ -23,5 +23,5 @@ def test_emails_are_compared_without_case_and_margins(email: str) -> None:
 
 def test_a_soft_deleted_user_is_never_shown_by_name() -> None:
     users = {7: CrmUser("ann@example.com", "Ann", deleted=True)}
-    actor, case = actor_of(audit_of({"user_id": 7}), users, {"ann@example.com": "sso"})
-    assert (actor, case) == ({"id": "", "name": "[Deleted CRM User]"}, "actor_deleted")
+    actor = actor_of(audit_of({"user_id": 7}), known_actors(users, {"ann@example.com": "sso"}))
+    assert (actor.as_document(), actor.case) == ({"id": "", "name": "[Deleted CRM User]"}, "actor_deleted")

@@ -8,6 +8,7 @@ import bson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cdp_pipelines.domain.activity_logs.actors import known_actors
 from cdp_pipelines.domain.activity_logs.audits import Audit, ContactRef, CrmUser
 from cdp_pipelines.domain.activity_logs.categories import read_category_table
 from cdp_pipelines.domain.activity_logs.changes import storable
@@ -62,7 +63,7 @@ def outcome_of(audit: Audit) -> Outcome:
         return begun
     contact = ContactRef("c" * 24, WATERMARK) if begun.person_id == "123" else None
     settled = settle(begun, contact, TABLE, "company-1")
-    return finish(settled, USERS, SSO_IDS)[0] if isinstance(settled, Settled) else settled
+    return finish(settled, known_actors(USERS, SSO_IDS))[0] if isinstance(settled, Settled) else settled
 
 
 @relaxed

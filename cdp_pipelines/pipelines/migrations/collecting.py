@@ -1,0 +1,20 @@
+"""Keeping Python's cyclic garbage collector away from what lives as long as the process.
+
+A run has half a million objects from its imports. While pages of new documents go through, the collector would walk
+all of them again and again: a third of a migration's CPU, for documents that never form cycles.
+"""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def long_lived_set_aside() -> Iterator[None]:
+    """Have the collector look only at what comes from now on; also usable as a decorator."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
