@@ -131,15 +131,20 @@ def migrate(shard: str) -> int:
     return int((after or {})["shards"][shard]["processed"])
 
 
-def ours(shards: int) -> None:
-    """The whole migration, one process a shard."""
+def ours(shards: int) -> Facts:
+    """The whole migration, one process a shard; the memory of several is that of all of them."""
     if shards == 1:
         migrate("shard_0")
-        return
+        return {}
     command = [sys.executable, "-m", "benchmarks.migrate", "--worker"]
-    workers = [subprocess.Popen([*command, f"shard:shard_{number}"]) for number in range(shards)]
-    if any(worker.wait() for worker in workers):
+    workers = [
+        subprocess.Popen([*command, f"shard:shard_{number}"], stdout=subprocess.PIPE, text=True)
+        for number in range(shards)
+    ]
+    answers = [worker.communicate()[0] for worker in workers]
+    if any(worker.returncode for worker in workers):
         raise SystemExit("a shard failed")
+    return {"memory_bytes": sum(json.loads(answer)["memory_bytes"] for answer in answers)}
 
 
 def compare(*, enriching: bool) -> Facts:
@@ -169,9 +174,6 @@ def worker(task: str) -> None:
     if name == "open":
         open_job(int(argument))
         return
-    if name == "shard":
-        migrate(argument)
-        return
     services()
     idle = peak_bytes()
     began = time.perf_counter()
@@ -180,8 +182,10 @@ def worker(task: str) -> None:
         read_only()
     elif name in {"bare", "raw"}:
         raw_copy(indexed=name == "raw")
+    elif name == "shard":
+        migrate(argument)
     elif name == "ours":
-        ours(int(argument))
+        facts = ours(int(argument))
     else:
         facts = compare(enriching=name == "enrich")
     sys.stdout.write(json.dumps({"seconds": time.perf_counter() - began, "memory_bytes": peak_bytes() - idle, **facts}))

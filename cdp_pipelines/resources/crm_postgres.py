@@ -8,7 +8,7 @@ import logging
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
@@ -72,13 +72,12 @@ class CrmDatabase:
     def audit_overview(self, cutoff: datetime | None) -> AuditOverview:
         """Look over the audits since `cutoff`."""
         rows = self._fetch(self._statements.audit_overview(), {"cutoff": cutoff})
-        earliest = [_aware(row[4]) for row in rows if row[4] is not None]
         return AuditOverview(
             total=sum(row[1] for row in rows),
             first_id=min((row[2] for row in rows), default=0),
             last_id=max((row[3] for row in rows), default=0),
             auditable_types=tuple(sorted(row[0] for row in rows if row[0] is not None)),
-            first_created_at=min((at for at in earliest if at is not None), default=None),
+            first_created_at=min((row[4] for row in rows if row[4] is not None), default=None),
         )
 
     def audits(
@@ -128,11 +127,11 @@ class CrmDatabase:
         ):
             cursor.execute(self._statements.audit_page(), values, binary=True)
             while rows := cursor.fetchmany(page_rows):
-                yield [_audit(row) for row in rows]
+                yield [Audit._make(row) for row in rows]
 
     def audits_by_id(self, ids: Sequence[int]) -> list[Audit]:
         """These audits, ascending; those that are gone, or another organization's, are not among them."""
-        return [_audit(row) for row in self._fetch(self._statements.audits_by_id(), {"ids": list(ids)})]
+        return [Audit._make(row) for row in self._fetch(self._statements.audits_by_id(), {"ids": list(ids)})]
 
     def users(self, ids: Sequence[int]) -> dict[int, CrmUser]:
         """These users of the organization by id."""
@@ -222,17 +221,6 @@ class CrmPostgresResource(dg.ConfigurableResource[None]):
             cid,
             statement_seconds=whole_number_setting("CDP_CRM_STATEMENT_SECONDS", default=STATEMENT_SECONDS, least=1),
         )
-
-
-def _audit(row: tuple[Any, ...]) -> Audit:
-    return Audit._make((*row[:10], _aware(row[10])))
-
-
-def _aware(at: datetime | None) -> datetime | None:
-    """Rails stores UTC without saying so; a column with a zone comes in UTC because the session asks for it."""
-    if at is None:
-        return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _wait(attempt: int) -> None:

@@ -10,8 +10,9 @@ from cdp_pipelines.resources.crm_mapping import CrmMapping, Table
 if TYPE_CHECKING:
     from psycopg.sql import Composed, Identifier
 
-# Timestamps that Python's calendar has no day for, `infinity` among them, come as NULL: the row is then reported.
-_READABLE: Final = "CASE WHEN {at} BETWEEN '0001-01-02' AND '9999-12-30' THEN {at} END"
+# Timestamps that Python's calendar has no day for, `infinity` among them, come as NULL: the row is then reported. Rails
+# stores UTC without saying so; the session's zone is UTC, so that the cast says it.
+_READABLE: Final = "(CASE WHEN {at} BETWEEN '0001-01-02' AND '9999-12-30' THEN {at} END)::timestamptz"
 _IN_SCOPE: Final = "({type} = ANY(%(scope)s) OR {type} IS NULL)"
 # A row whose time is unknown cannot be said to be too old, so it is read and reported.
 _RECENT: Final = "(%(cutoff)s::timestamptz IS NULL OR {at} >= %(cutoff)s OR {at} IS NULL)"

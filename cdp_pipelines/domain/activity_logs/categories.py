@@ -11,7 +11,7 @@ Belongs here: reading that table and looking an audit up in it. Not here: the ta
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from cdp_pipelines.domain.activity_logs.changes import UPDATE, is_pair
 from cdp_pipelines.domain.errors import ConfigurationError
@@ -49,8 +49,7 @@ class Refinement:
     named: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Classified:
+class Classified(NamedTuple):
     """`unmapped_refinement`: a status or stage moved to an id that no set names, so the action stayed `update`."""
 
     category: str

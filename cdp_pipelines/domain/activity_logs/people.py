@@ -13,6 +13,7 @@ _LONGEST_ID: Final = 19
 _BEYOND_IDS: Final = 10**_LONGEST_ID
 _LONGEST_COMMENT: Final = 1_000_000
 _JSON: Final = json.JSONDecoder()
+_JSON_SPACE: Final = " \t\n\r"
 
 
 def id_text(value: object) -> str | None:
@@ -30,11 +31,14 @@ def commented_person(comment: str | None) -> str | None:
     """`crm_person_id` of a comment that is a JSON object; other comments are people's words and say nothing."""
     if not comment or len(comment) > _LONGEST_COMMENT or PERSON_ATTRIBUTE not in comment:
         return None
+    text = comment.strip(_JSON_SPACE)
+    if text[:1] != "{":
+        return None
     try:
-        content = _JSON.decode(comment)
+        content, end = _JSON.raw_decode(text)
     except (ValueError, RecursionError):
         return None
-    return id_text(content.get(PERSON_ATTRIBUTE)) if isinstance(content, dict) else None
+    return id_text(content.get(PERSON_ATTRIBUTE)) if end == len(text) else None
 
 
 def person_of(audit: Audit, kind: AuditKind, changes: Callable[[], Mapping[str, Any]]) -> str | None:

@@ -19,10 +19,10 @@ from cdp_pipelines.domain.activity_logs.yaml_limits import LONGEST_KEY, Refused
 
 Scalar = str | int | float | bool | None
 
-_WORDS: Final[dict[str, Scalar]] = {
+WORDS: Final[dict[str, Scalar]] = {
     "true": True, "yes": True, "on": True, "false": False, "no": False, "off": False, "null": None,
 }  # fmt: skip
-_LONGEST_WORD: Final = 5
+LONGEST_WORD: Final = 5
 # Python refuses to turn longer numbers into text, at a limit that can be set as low as this.
 _MOST_DIGITS: Final = 640
 _LARGEST_EXPONENT: Final = 400
@@ -59,7 +59,7 @@ _DECIMAL: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE]([-+]?[0-
 def resolve_plain(text: str) -> Scalar:
     """The value of a scalar without quotes and tag; what means nothing else is the text itself."""
     if text[:1] not in _MEANS_MORE:
-        return text if len(text) > _LONGEST_WORD else _WORDS.get(text.lower(), text)
+        return text if len(text) > LONGEST_WORD else WORDS.get(text.lower(), text)
     if text.isdigit() and text.isascii() and (text[0] != "0" or text == "0") and len(text) <= _MOST_DIGITS:
         return int(text)
     if text in ("", "~"):

@@ -8,7 +8,13 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from cdp_pipelines.domain.activity_logs.yaml_scalars import decimal_text, instant_text, resolve_plain
+from cdp_pipelines.domain.activity_logs.yaml_scalars import (
+    LONGEST_WORD,
+    WORDS,
+    decimal_text,
+    instant_text,
+    resolve_plain,
+)
 
 Anchors = dict[str, str | None]
 """Short texts by anchor; None for the zone of a time, which only another time may use."""
@@ -33,7 +39,7 @@ _ZONED_TIME: Final = rf"""!ruby/object:ActiveSupport::TimeWithZone
     \n\ \ time:\ (?:\*[0-9]+|(?:&[0-9]+\ )?{_INSTANT})"""
 
 COMMON_LINE: Final = rf"(?:{_NUMBER}|(?:{_DAY}|[^\W\d_]{_LINE}(?<!\ ))(?=\n))"
-"""A number, or plain text in one line that means nothing else if it is longer than `_LONGEST_WORD`."""
+"""A number, or plain text in one line that means nothing else if it is longer than `LONGEST_WORD`."""
 COMMON: Final = rf"(?:{_NUMBER}|(?:{_DAY}|[^\W\d_]{_LINES}(?<!\ ))(?=\n))"
 """The same, the text perhaps in more lines."""
 SPECIAL_LINE: Final = (
@@ -47,8 +53,6 @@ SPECIAL: Final = (
     r"(?=\n)"
 )
 """The same, perhaps in more lines or with an anchor."""
-_LONGEST_WORD: Final = 5
-
 _TIME_FIELDS: Final = re.compile(r"utc: ([^\n]+)\n  zone: (?:&([0-9]+) |\*([0-9]+)|).*\n  time: ([^\n]+)", re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)")
 _ESCAPES: Final = {
@@ -76,7 +80,7 @@ def common_value(text: str) -> Any:
     if text.isdecimal():
         return int(text)
     text = _unfolded(text)
-    return text if len(text) > _LONGEST_WORD else resolve_plain(text)
+    return text if len(text) > LONGEST_WORD else WORDS.get(text.lower(), text)
 
 
 def special_value(text: str, anchors: Anchors) -> Any:
