@@ -59,43 +59,44 @@ def plan(hold: Hold, source: Source, job: Document) -> list[str]:
 def migrate_shard(hold: Hold, source: Source, job: Document, shard: str) -> None:
     """Work through one shard from its cursor to its end; each page is counted and moves the cursor in one step.
 
-    While one page is being inserted, the next is read and transformed; it is inserted once the first is counted.
+    While one page is being inserted and counted, the next is read and transformed; it is inserted after that.
 
     Raises:
         OwnershipLost, CancelRequested, Halted: see `Hold.advance`.
     """
     place, options = job["shards"][shard], job["options"]
-    logs = ActivityLogs(hold.services.database, source.company_sso_id)
-    counting = _Counting(hold, source, shard, position=int(place[CURSOR]), dry_run=job["dry_run"])
+    shard_pages = _Pages(hold, source, shard, position=int(place[CURSOR]), dry_run=job["dry_run"])
     source_pages = source.crm.audits(
-        after=counting.position,
+        after=shard_pages.position,
         to=int(place["to"]),
         scope=job["scope"],
         cutoff=options["date_range_start"],
         page_rows=options["page_rows"],
     )
     with closing(source_pages) as pages, ThreadPoolExecutor(max_workers=1, thread_name_prefix=shard) as writer:
-        writing: Future[PageResult] | None = None
-        last_id = counting.position
+        writing: Future[None] | None = None
         for audits in pages:
             outcomes = source.outcomes(audits)
             if writing is not None:
-                counting.count(writing.result(), last_id)
-            writing, last_id = writer.submit(write_page, logs, audits, outcomes, dry_run=job["dry_run"]), audits[-1].id
+                writing.result()
+            writing = writer.submit(shard_pages.write, audits, outcomes)
         if writing is not None:
-            counting.count(writing.result(), last_id)
-    counting.done(int(place["to"]))
+            writing.result()
+    shard_pages.done(int(place["to"]))
 
 
-class _Counting:
-    """Counts the pages of one shard, in their order; `position` is the last id that is counted."""
+class _Pages:
+    """Writes and counts the pages of one shard, in their order; `position` is the last id that is counted."""
 
     def __init__(self, hold: Hold, source: Source, shard: str, *, position: int, dry_run: bool) -> None:
         self._hold, self._source, self._shard, self._dry_run = hold, source, shard, dry_run
+        self._logs = ActivityLogs(hold.services.database, source.company_sso_id)
         self.position = position
         self._pages = self._outages = 0
 
-    def count(self, result: PageResult, last_id: int) -> None:
+    def write(self, audits: Sequence[Audit], outcomes: Sequence[Outcome]) -> None:
+        """Insert a page, then count it and move the cursor."""
+        result = write_page(self._logs, audits, outcomes, dry_run=self._dry_run)
         outages = self._source.lookups.actors.outages
         if outages > self._outages:
             result.counts += Counts(notes={LAUNCHPAD_OUTAGES: outages - self._outages})
@@ -103,12 +104,14 @@ class _Counting:
         if not self._dry_run:
             _quarantine(self._hold, result)
         failures = [failure for failure, _ in result.failures]
+        last_id = audits[-1].id
         job = self._hold.advance(self._shard, result.counts, failures, from_id=self.position, to_id=last_id)
         self.position, self._pages = last_id, self._pages + 1
         if self._pages % PAGES_A_LOG_LINE == 0:
             _say_progress(self._hold, job, self._shard)
 
     def done(self, to_id: int) -> None:
+        """Move the cursor to the shard's end."""
         job = self._hold.advance(self._shard, Counts(), [], from_id=self.position, to_id=to_id, done=True)
         _say_progress(self._hold, job, self._shard)
 
