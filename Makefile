@@ -89,12 +89,12 @@ $(DOCKER_TOOLS)/.installed: docker/lint-requirements.txt $(VENV)/.installed
 	@$(DOCKER_TOOLS)/bin/python -m pip install -qq --only-binary :all: --requirement $<
 	@touch $@
 
-# Unit first: what is broken there need not start a server to be found.
-TESTS := $(addprefix cdp_pipelines_tests/,unit integration e2e)
+# Two, because the tests of the daemon mostly wait. Each worker starts servers of its own.
+WORKERS ?= 2
 
 .PHONY: test
 test: install ## All tests, on servers that they start themselves
-	@$(BIN)/python -m pytest $(TESTS) $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 .PHONY: test-unit
 test-unit: install ## The tests that need no server

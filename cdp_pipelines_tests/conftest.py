@@ -28,12 +28,37 @@ _HERE = Path(__file__).parent
 _MONGO_KINDS: list[MongoKind | None] = [*available_kinds()] or [None]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by the folder they are in."""
+_ON_EACH_SERVER = ("integration/stores", "integration/pipelines", "integration/test_mongo_contract.py")
+"""What depends on how MongoDB behaves. Elsewhere one server will do: the real one, if it is found."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Leave out what need not run on a second MongoDB server; say by marks and order how workers share the rest."""
+    left_out = {item for item in items if _mongo_kind(item) not in (None, _MONGO_KINDS[0]) and not _on_each(item)}
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
     for item in items:
-        for name in ("integration", "e2e"):
-            if item.path.is_relative_to(_HERE / name):
-                item.add_marker(name)
+        folder = item.path.relative_to(_HERE).parts[0]
+        if folder in {"integration", "e2e"}:
+            item.add_marker(folder)
+        # The daemon's tests share it, so one worker has them all; elsewhere a file's tests stay together.
+        group = "e2e" if folder == "e2e" else f"{item.path.relative_to(_HERE)} {_mongo_kind(item)}"
+        item.add_marker(pytest.mark.xdist_group(group))
+    yield
+    # The longest first, and one server's tests before the other's: a worker changes its servers once.
+    items.sort(key=lambda item: (item.get_closest_marker("e2e") is None, _mongo_kind(item) == _MONGO_KINDS[-1]))
+
+
+def _mongo_kind(item: pytest.Item) -> object:
+    """The MongoDB server that a test runs on, None for a test that needs none."""
+    return (
+        item.callspec.params.get("stack") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
+    )
+
+
+def _on_each(item: pytest.Item) -> bool:
+    return any(item.path.is_relative_to(_HERE / name) for name in _ON_EACH_SERVER)
 
 
 @pytest.fixture(scope="session", params=_MONGO_KINDS, ids=lambda kind: kind or "no-mongo")

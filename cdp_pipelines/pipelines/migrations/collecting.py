@@ -17,7 +17,6 @@ NEW_OBJECTS: Final = 50_000
 def long_lived_set_aside() -> Iterator[None]:
     """Have the collector look only at what comes from now on; also usable as a decorator."""
     usual = gc.get_threshold()
-    gc.collect()
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS, *usual[1:])
     try:
