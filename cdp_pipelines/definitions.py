@@ -11,7 +11,11 @@ import dagster as dg
 from cdp_pipelines.pipelines.activity_logs.assets import activity_logs, crm_contact_coverage
 from cdp_pipelines.pipelines.activity_logs.checks import CHECKS as ACTIVITY_LOG_CHECKS
 from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS
-from cdp_pipelines.pipelines.activity_logs.jobs import activity_logs_migration_job, activity_logs_rollback_job
+from cdp_pipelines.pipelines.activity_logs.jobs import (
+    activity_logs_checks_job,
+    activity_logs_migration_job,
+    activity_logs_rollback_job,
+)
 from cdp_pipelines.pipelines.companies.sensors import company_partitions
 from cdp_pipelines.pipelines.contact_export.assets import contact_exports
 from cdp_pipelines.pipelines.contact_export.config import PASSING
@@ -43,7 +47,7 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     return dg.Definitions(
         assets=[contact_exports, crm_contact_coverage, activity_logs],
         asset_checks=[*ACTIVITY_LOG_CHECKS],
-        jobs=[contact_export_job, *migration_jobs],
+        jobs=[contact_export_job, *migration_jobs, activity_logs_checks_job],
         sensors=[
             company_partitions,
             contact_export_requests,

@@ -17,18 +17,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class KnownMigration:
-    """One migration. `replay` runs a company's quarantined rows again: services, company_sso_id, run id."""
+    """One migration. `replay` runs a company's quarantined rows again: services, company_sso_id, run id.
+
+    `check_again` has the company's checks evaluated anew; False when Dagster could not be reached.
+    """
 
     name: str
     kind: "MigrationKind"
     replay: "Callable[[MigrationServices, str, str], Replayed]"
+    check_again: Callable[[str], bool]
+    checks_job: str
 
 
 def _activity_logs(name: str) -> KnownMigration:
-    from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS
+    from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS, CHECKS_JOB_NAME
     from cdp_pipelines.pipelines.activity_logs.replay import replay
 
-    return KnownMigration(name, ACTIVITY_LOGS, replay)
+    def check_again(company_sso_id: str) -> bool:
+        import warnings
+
+        with warnings.catch_warnings():
+            # Dagster tells developers, at import, that checks by partition are new; it is nothing to people here.
+            warnings.simplefilter("ignore")
+            from cdp_pipelines.pipelines.activity_logs import check_again as checking
+        return checking.check_again(company_sso_id)
+
+    return KnownMigration(name, ACTIVITY_LOGS, replay, check_again, CHECKS_JOB_NAME)
 
 
 _KNOWN: Final[Mapping[str, Callable[[str], KnownMigration]]] = {"activity-logs": _activity_logs}

@@ -3,6 +3,7 @@
 Belongs here: showing. Not here: what a replay does (each migration's own).
 """
 
+import os
 import uuid
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -60,7 +61,7 @@ def replay_companies(
     results = []
     for company in companies:
         replayed = _replay(services, migration, company)
-        results.append(_facts(company, replayed))
+        results.append({**_facts(company, replayed), "checks_evaluated": _check_again(migration, company)})
         if not as_json:
             for line in replayed_lines(company, replayed):
                 output.print_line(line)
@@ -81,6 +82,17 @@ def _replay(services: "MigrationServices", migration: KnownMigration, company: "
         if exc.code in _REFUSALS:
             raise Refused(exc.code, exc.message, details=exc.details) from exc
         raise
+
+
+def _check_again(migration: KnownMigration, company: "Company") -> bool:
+    """Have the stewards' checks say what is now; where Dagster is not reached, say who can."""
+    with output.stderr().status("Evaluating the checks anew …"):
+        done = bool(os.environ.get("DAGSTER_HOME")) and migration.check_again(company.company_sso_id)
+    if not done:
+        output.note(
+            f"Dagster still shows the checks as they were ({company.company_sso_id}). Run {migration.checks_job} there."
+        )
+    return done
 
 
 def replayed_lines(company: "Company", replayed: "Replayed") -> list[str]:

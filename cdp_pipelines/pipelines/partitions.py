@@ -4,4 +4,5 @@ from typing import Final
 
 import dagster as dg
 
-COMPANY_PARTITIONS: Final = dg.DynamicPartitionsDefinition(name="company")
+COMPANY_PARTITIONS_NAME: Final = "company"
+COMPANY_PARTITIONS: Final = dg.DynamicPartitionsDefinition(name=COMPANY_PARTITIONS_NAME)

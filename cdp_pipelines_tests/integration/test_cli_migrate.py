@@ -293,12 +293,41 @@ def test_quarantined_rows_are_listed_and_run_again(cdp: Cdp, site: Migrations) -
     (result,) = cdp.json(*asked)
     assert (result["looked_at"], result["migrated"], result["still_failed"]) == (2, 1, 1)
     assert result["status"] == "completed_with_errors"
+    assert result["checks_evaluated"] is False, "Dagster knows no such company"
     site.crm.connection.execute("UPDATE audits SET audited_changes = '--- {}' WHERE id = 3")
-    shown = cdp(*asked)
+    with dg.DagsterInstance.get() as instance:
+        instance.add_dynamic_partitions("company", [site.company])
+        shown = cdp(*asked)
+        assert latest_check(instance, "match_pct", site.company) == (True, 100.0)
+        assert latest_check(instance, "failure_rate", site.company) == (True, 0.0)
     assert shown.exit_code == 0
     assert "completed" in shown.stdout
     assert cdp.json(*asked, "--list") == []
     assert status(cdp, site)["match_pct"] == 100.0
+
+
+def latest_check(instance: dg.DagsterInstance, name: str, company: str) -> tuple[bool, object]:
+    """Whether the company's newest evaluation of a check passed, and the number that goes by the check's name."""
+    key = dg.AssetCheckKey(dg.AssetKey("activity_logs"), name)
+    records = instance.event_log_storage.get_asset_check_execution_history(key, limit=20)
+    for record in records:
+        event = record.event.dagster_event if record.event else None
+        evaluation = event.asset_check_evaluation_data if event else None
+        if evaluation is not None and evaluation.partition == company:
+            return evaluation.passed, evaluation.metadata[name].value
+    raise AssertionError(f"{name} was not evaluated for {company}")
+
+
+def test_where_dagster_is_not_reached_a_replay_says_who_can_evaluate_the_checks(
+    cdp: Cdp, site: Migrations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.fill(3)
+    start(cdp, site)
+    run_queue(site)
+    monkeypatch.delenv("DAGSTER_HOME")
+    shown = cdp("migrate", "replay", LOGS, "--company", site.company)
+    assert shown.exit_code == 0
+    assert "Run activity_logs_checks there" in shown.stderr
 
 
 def test_reasons_add_up_when_more_rows_failed_than_a_job_lists(cdp: Cdp, site: Migrations) -> None:

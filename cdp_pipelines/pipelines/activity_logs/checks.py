@@ -3,12 +3,14 @@
 Each reads the company's last job and shows its numbers, so that the UI plots them over time.
 """
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
 
 import dagster as dg
 
 from cdp_pipelines.domain.migrations import COVERAGE_PCT_AT_LEAST, MATCH_PCT_AT_LEAST
-from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS, ASSET_NAME
+from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS, ASSET_NAME, CHECKS_JOB_NAME
 from cdp_pipelines.pipelines.activity_logs.reconcile import DUPLICATES, OTHERS, SEAM_VIOLATIONS, seam_rows
 from cdp_pipelines.pipelines.activity_logs.report import failure_rate_result
 from cdp_pipelines.pipelines.migrations.services import MigrationResource, MigrationServices
@@ -20,25 +22,20 @@ Document = dict[str, Any]
 SHOWN_IDS = 20
 
 
-def _last_job(
-    context: dg.AssetCheckExecutionContext, migrations: MigrationResource
-) -> tuple[MigrationServices, Document]:
-    services = migrations.services(ACTIVITY_LOGS)
-    job = services.jobs.latest(context.partition_key)
+def subject(services: MigrationServices, company_sso_id: str) -> tuple[Document, ActivityLogs]:
+    """What the checks look at: the company's last job, and its logs.
+
+    Raises:
+        Failure: it was never migrated.
+    """
+    job = services.jobs.latest(company_sso_id)
     if job is None:
         raise dg.Failure("This company has not been migrated, so there is nothing to check.", allow_retries=False)
-    return services, job
+    return job, ActivityLogs(services.database, company_sso_id)
 
 
-@dg.asset_check(
-    asset=ASSET_NAME,
-    partitions_def=COMPANY_PARTITIONS,
-    description=f"Of the audits that must be in the CDP, at least {MATCH_PCT_AT_LEAST:.0f} % are, with the same "
-    "content. What failed counts as not matching.",
-)
-def match_pct(context: dg.AssetCheckExecutionContext, migrations: MigrationResource) -> dg.AssetCheckResult:
+def _match_pct(job: Document, _: ActivityLogs) -> dg.AssetCheckResult:
     """Identical of eligible, and the first ids that are missing, extra or different."""
-    _, job = _last_job(context, migrations)
     found = job.get("reconciliation") or {}
     share = job.get("match_pct")
     metadata: Document = {"match_pct": share if share is not None else 0.0, "threshold_pct": MATCH_PCT_AT_LEAST}
@@ -52,15 +49,8 @@ def match_pct(context: dg.AssetCheckExecutionContext, migrations: MigrationResou
     return dg.AssetCheckResult(passed=share is not None and share >= MATCH_PCT_AT_LEAST, metadata=metadata)
 
 
-@dg.asset_check(
-    asset=ASSET_NAME,
-    partitions_def=COMPANY_PARTITIONS,
-    description=f"At least {COVERAGE_PCT_AT_LEAST:.0f} % of the company's live CRM people had a contact when its "
-    "migration was started.",
-)
-def coverage_pct(context: dg.AssetCheckExecutionContext, migrations: MigrationResource) -> dg.AssetCheckResult:
+def _coverage_pct(job: Document, _: ActivityLogs) -> dg.AssetCheckResult:
     """The coverage that the gate measured."""
-    _, job = _last_job(context, migrations)
     share = float(job.get("coverage_pct") or 0.0)
     metadata = {
         "coverage_pct": share,
@@ -71,28 +61,16 @@ def coverage_pct(context: dg.AssetCheckExecutionContext, migrations: MigrationRe
     return dg.AssetCheckResult(passed=share >= COVERAGE_PCT_AT_LEAST, metadata=metadata)
 
 
-@dg.asset_check(
-    asset=ASSET_NAME,
-    partitions_def=COMPANY_PARTITIONS,
-    description="Failed of processed rows; above 10 % a migration halts. The failed rows are listed with reasons.",
-)
-def failure_rate(context: dg.AssetCheckExecutionContext, migrations: MigrationResource) -> dg.AssetCheckResult:
+def _failure_rate(job: Document, _: ActivityLogs) -> dg.AssetCheckResult:
     """The rate, the outcomes, the first failed rows."""
-    _, job = _last_job(context, migrations)
     passed, metadata = failure_rate_result(job)
     return dg.AssetCheckResult(passed=passed, metadata=metadata)
 
 
-@dg.asset_check(
-    asset=ASSET_NAME,
-    partitions_def=COMPANY_PARTITIONS,
-    description="No audit is in the CDP twice, and the unique index that sees to it is there.",
-)
-def no_duplicates(context: dg.AssetCheckExecutionContext, migrations: MigrationResource) -> dg.AssetCheckResult:
+def _no_duplicates(job: Document, logs: ActivityLogs) -> dg.AssetCheckResult:
     """Duplicates that the comparison of all documents met."""
-    services, job = _last_job(context, migrations)
     notes = (job.get("reconciliation") or {}).get("notes") or {}
-    enforced = ActivityLogs(services.database, context.partition_key).uniqueness_is_enforced()
+    enforced = logs.uniqueness_is_enforced()
     found = int(notes.get(DUPLICATES, 0))
     metadata = {
         "duplicates": found,
@@ -103,18 +81,11 @@ def no_duplicates(context: dg.AssetCheckExecutionContext, migrations: MigrationR
     return dg.AssetCheckResult(passed=found == 0 and enforced, metadata=metadata)
 
 
-@dg.asset_check(
-    asset=ASSET_NAME,
-    partitions_def=COMPANY_PARTITIONS,
-    description="Nothing is migrated at or after a contact's watermark (its created_at): from there on the live feed "
-    "writes the timeline.",
-)
-def watermark_seam(context: dg.AssetCheckExecutionContext, migrations: MigrationResource) -> dg.AssetCheckResult:
+def _watermark_seam(job: Document, logs: ActivityLogs) -> dg.AssetCheckResult:
     """Violations among all documents, and for some customers the gap between the two sides of the seam."""
-    services, job = _last_job(context, migrations)
     found = job.get("reconciliation") or {}
     violations = int((found.get("notes") or {}).get(SEAM_VIOLATIONS, 0))
-    rows = seam_rows(ActivityLogs(services.database, context.partition_key), found.get("seam") or [])
+    rows = seam_rows(logs, found.get("seam") or [])
     gaps = sorted(row["gap_seconds"] for row in rows if row["gap_seconds"] is not None)
     metadata: Document = {
         "violations": violations,
@@ -136,4 +107,58 @@ def _shown(value: Any) -> str:
     return value.isoformat(timespec="milliseconds") if hasattr(value, "isoformat") else str(value)
 
 
-CHECKS = (match_pct, coverage_pct, failure_rate, no_duplicates, watermark_seam)
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: what stewards read of it, and how it is evaluated from a company's job."""
+
+    name: str
+    description: str
+    evaluate: Callable[[Document, ActivityLogs], dg.AssetCheckResult]
+
+
+EVALUATIONS: Final = (
+    Check(
+        "match_pct",
+        f"Of the audits that must be in the CDP, at least {MATCH_PCT_AT_LEAST:.0f} % are, with the same "
+        "content. What failed counts as not matching.",
+        _match_pct,
+    ),
+    Check(
+        "coverage_pct",
+        f"At least {COVERAGE_PCT_AT_LEAST:.0f} % of the company's live CRM people had a contact when its "
+        "migration was started.",
+        _coverage_pct,
+    ),
+    Check(
+        "failure_rate",
+        "Failed of processed rows; above 10 % a migration halts. The failed rows are listed with reasons.",
+        _failure_rate,
+    ),
+    Check(
+        "no_duplicates",
+        "No audit is in the CDP twice, and the unique index that sees to it is there.",
+        _no_duplicates,
+    ),
+    Check(
+        "watermark_seam",
+        "Nothing is migrated at or after a contact's watermark (its created_at): from there on the live feed "
+        "writes the timeline.",
+        _watermark_seam,
+    ),
+)
+
+
+def _asset_check(check: Check) -> dg.AssetChecksDefinition:
+    @dg.asset_check(name=check.name, asset=ASSET_NAME, partitions_def=COMPANY_PARTITIONS, description=check.description)
+    def evaluate(context: dg.AssetCheckExecutionContext, migrations: MigrationResource) -> dg.AssetCheckResult:
+        if not context.has_partition_key:
+            raise dg.Failure(
+                f"These checks are by company. Run the job {CHECKS_JOB_NAME} for a company, or materialize it.",
+                allow_retries=False,
+            )
+        return check.evaluate(*subject(migrations.services(ACTIVITY_LOGS), context.partition_key))
+
+    return evaluate
+
+
+CHECKS: Final = tuple(_asset_check(check) for check in EVALUATIONS)

@@ -14,6 +14,7 @@ from cdp_pipelines.stores.migration_jobs import JobKind
 
 JOB_NAME: Final = "activity_logs_migration"
 ROLLBACK_JOB_NAME: Final = "activity_logs_rollback"
+CHECKS_JOB_NAME: Final = "activity_logs_checks"
 ASSET_NAME: Final = "activity_logs"
 COVERAGE_ASSET_NAME: Final = "crm_contact_coverage"
 ROLLBACK_OP_NAME: Final = "roll_back_activity_logs"

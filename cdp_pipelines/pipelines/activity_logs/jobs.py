@@ -1,9 +1,10 @@
-"""The jobs `activity_logs_migration` and `activity_logs_rollback`, by company."""
+"""The jobs `activity_logs_migration`, `activity_logs_rollback` and `activity_logs_checks`, by company."""
 
 import dagster as dg
 
 from cdp_pipelines.pipelines.activity_logs.assets import activity_logs, crm_contact_coverage
-from cdp_pipelines.pipelines.activity_logs.config import JOB_NAME, ROLLBACK_JOB_NAME
+from cdp_pipelines.pipelines.activity_logs.config import CHECKS_JOB_NAME, JOB_NAME, ROLLBACK_JOB_NAME
+from cdp_pipelines.pipelines.activity_logs.rechecking import check_activity_logs
 from cdp_pipelines.pipelines.activity_logs.rollback import roll_back_activity_logs
 from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
 
@@ -28,3 +29,15 @@ activity_logs_migration_job = dg.define_asset_job(
 def activity_logs_rollback_job() -> None:
     """One step."""
     roll_back_activity_logs()
+
+
+@dg.job(
+    name=CHECKS_JOB_NAME,
+    partitions_def=COMPANY_PARTITIONS,
+    executor_def=dg.in_process_executor,
+    description="Evaluates one company's checks anew from its last migration, and nothing else. `cdp migrate replay` "
+    "does this by itself where it reaches Dagster.",
+)
+def activity_logs_checks_job() -> None:
+    """One step."""
+    check_activity_logs()

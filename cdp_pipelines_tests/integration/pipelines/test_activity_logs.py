@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from cdp_pipelines.pipelines.activity_logs.checks import CHECKS
 from cdp_pipelines_tests.integration.pipelines.migration_harness import (
     AFTER,
     BEFORE,
@@ -140,6 +141,12 @@ def test_a_clean_company_passes_all_checks_with_numbers(migrations: Migrations) 
     by_name = {check.check_name: check.metadata for check in result.get_asset_check_evaluations()}
     assert by_name["match_pct"]["match_pct"].value == 100.0
     assert by_name["match_pct"]["identical"].value == 12
+
+
+def test_checks_without_a_company_say_what_to_do(migrations: Migrations) -> None:
+    for check in CHECKS:
+        with pytest.raises(dg.Failure, match="Run the job activity_logs_checks for a company"):
+            check(dg.build_asset_check_context(), migrations=migrations.resource)
 
 
 def test_a_company_without_audits_and_people_is_complete(migrations: Migrations) -> None:

@@ -24,7 +24,7 @@ def test_it_loads_without_an_environment(definitions: dg.Definitions) -> None:
 def test_jobs_assets_sensors_and_checks_have_the_names_others_rely_on(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
     jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
-    assert jobs == {"contact_export", "activity_logs_migration", "activity_logs_rollback"}
+    assert jobs == {"contact_export", "activity_logs_migration", "activity_logs_rollback", "activity_logs_checks"}
     assert {key.to_user_string() for key in repository.assets_defs_by_key} == {
         "contact_exports", "crm_contact_coverage", "activity_logs",
     }  # fmt: skip

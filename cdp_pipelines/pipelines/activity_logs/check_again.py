@@ -1,0 +1,35 @@
+"""`activity_logs_checks` for one company in this process, for commands that changed what the checks speak of."""
+
+import dagster as dg
+from sqlalchemy.exc import SQLAlchemyError
+
+from cdp_pipelines.pipelines.activity_logs.jobs import activity_logs_checks_job
+from cdp_pipelines.pipelines.migrations.services import from_environment
+from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS_NAME
+
+
+def check_again(company_sso_id: str) -> bool:
+    """Run the job on the Dagster that `DAGSTER_HOME` names; what the checks say is then in its UI.
+
+    False: Dagster could not be reached, knows no such company yet, or the run failed.
+    """
+    resource = from_environment()
+    definitions = dg.Definitions(jobs=[activity_logs_checks_job], resources={"migrations": resource})
+    try:
+        with dg.DagsterInstance.get() as instance:
+            if not instance.has_dynamic_partition(COMPANY_PARTITIONS_NAME, company_sso_id):
+                return False
+            return (
+                definitions.resolve_job_def(activity_logs_checks_job.name)
+                .execute_in_process(
+                    instance=instance,
+                    partition_key=company_sso_id,
+                    run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                    raise_on_error=False,
+                )
+                .success
+            )
+    except (dg.DagsterError, SQLAlchemyError):
+        return False
+    finally:
+        resource.cdp_mongo.close()
