@@ -22,7 +22,8 @@ from cdp_pipelines.pipelines.activity_logs.reconcile import reconcile as compare
 from cdp_pipelines.pipelines.activity_logs.report import report_metadata
 from cdp_pipelines.pipelines.migrations.conclude import conclude
 from cdp_pipelines.pipelines.migrations.hold import Hold, ending_badly
-from cdp_pipelines.pipelines.migrations.opening import held, open_start, read_order
+from cdp_pipelines.pipelines.migrations.opening import open_start, read_order
+from cdp_pipelines.pipelines.migrations.reexecution import held
 from cdp_pipelines.pipelines.migrations.services import MigrationResource
 from cdp_pipelines.stores.migrations.runner import Migrator
 

@@ -23,7 +23,7 @@ from cdp_pipelines.stores.migration_jobs import Owned
 logger = logging.getLogger(__name__)
 
 Document = dict[str, Any]
-_ALREADY_RUNNING = Rejected("JOB_ALREADY_RUNNING", 409, "Another run is working on this company's migration.")
+ALREADY_RUNNING = Rejected("JOBALREADY_RUNNING", 409, "Another run is working on this company's migration.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,21 @@ def open_start(context: dg.OpExecutionContext, services: MigrationServices, orde
     Raises:
         Failure: a guard refused, or another run was quicker.
     """
+    request, coverage = pass_guards(context, services, order)
+    owned = _take(context, services, order, request, coverage)
+    if owned is None:
+        raise refuse(services, order, ALREADY_RUNNING)
+    return Hold(services, owned, order.request_id)
+
+
+def pass_guards(
+    context: dg.OpExecutionContext, services: MigrationServices, order: Order
+) -> tuple[MigrationRequest, Coverage | None]:
+    """The request in its parsed form, and the coverage measured for it.
+
+    Raises:
+        Failure: a guard refused, or could not ask.
+    """
     try:
         answer, coverage = judge(
             services, order.document, instance=context.instance, run_id=context.run_id, coverage_seconds=None
@@ -112,10 +127,7 @@ def open_start(context: dg.OpExecutionContext, services: MigrationServices, orde
         raise dg.Failure(str(exc), allow_retries=False) from exc
     if isinstance(answer, Rejected):
         raise refuse(services, order, answer)
-    owned = _take(context, services, order, answer.request, coverage)
-    if owned is None:
-        raise refuse(services, order, _ALREADY_RUNNING)
-    return Hold(services, owned, order.request_id)
+    return answer.request, coverage
 
 
 def _take(
@@ -129,7 +141,7 @@ def _take(
     last = services.jobs.latest(company, dry_runs=False)
     from_the_start = request.options.dry_run or request.options.force
     if last is not None and not from_the_start and last["status"] in RESUMABLE and last.get("phase") != ROLLBACK_PHASE:
-        return _go_on(context, services, order, last, coverage)
+        return go_on(context, services, order.request_id, last, coverage)
     # A dead run's job that nobody goes on with would be in progress for ever, and bar the new one.
     left = services.jobs.active(company)
     if left is not None and not _set_aside(context, services, left):
@@ -148,17 +160,18 @@ def _take(
     return services.jobs.open_new(company, run_id, facts, now=services.now())
 
 
-def _go_on(
+def go_on(
     context: dg.OpExecutionContext,
     services: MigrationServices,
-    order: Order,
+    request_id: object,
     last: Document,
     coverage: Coverage | None,
 ) -> Owned | None:
+    """Take over a job that stopped half-way; None when it moved on, or its owner lives."""
     names = ("records_processed", "records_migrated", "records_skipped", "records_failed")
     changes: Document = {
         "run_id": context.run_id,
-        "request_id": order.request_id,
+        "request_id": request_id,
         # What failed before ops looked into it must not halt the job again (see `domain.migrations.halts`).
         "guard_base": {name: last.get(name) for name in names},
         "starts": int(last.get("starts") or 1) + 1,
@@ -192,7 +205,7 @@ def open_rollback(
     left, last = services.jobs.active(company), services.jobs.latest(company)
     owned: Owned | None
     if left is not None and (last is None or left["_id"] != last["_id"]) and not _set_aside(context, services, left):
-        raise refuse(services, order, _ALREADY_RUNNING)
+        raise refuse(services, order, ALREADY_RUNNING)
     facts: Document = {"run_id": run_id, "request_id": order.request_id, "phase": ROLLBACK_PHASE}
     if last is None:
         more: Document = {
@@ -208,18 +221,5 @@ def open_rollback(
             facts["records_rolled_back"] = 0
         owned = services.jobs.reopen(last, run_id, facts, now=now, take_over_from=dead_owner(context.instance, last))
     if owned is None:
-        raise refuse(services, order, _ALREADY_RUNNING)
+        raise refuse(services, order, ALREADY_RUNNING)
     return Hold(services, owned, order.request_id)
-
-
-def held(context: dg.OpExecutionContext, services: MigrationServices) -> tuple[Hold, Document]:
-    """This run's hold on its company's job, in a later step; the lease is renewed.
-
-    Raises:
-        Failure: the job is no longer this run's.
-    """
-    job = services.jobs.active(context.partition_key)
-    if job is None or (job.get("lease") or {}).get("owner_run_id") != context.run_id:
-        raise dg.Failure("The job was ended or taken over while this run was working on it.", allow_retries=False)
-    hold = Hold(services, Owned(job["_id"], context.partition_key, context.run_id), job.get("request_id"))
-    return hold, job
