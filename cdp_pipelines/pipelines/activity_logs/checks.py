@@ -19,7 +19,8 @@ from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
 from cdp_pipelines.stores.activity_logs import ActivityLogs
 
 Document = dict[str, Any]
-SHOWN_IDS = 20
+SHOWN_IDS: Final = 20
+MATCH_CHECK: Final = "match_pct"
 
 
 def subject(services: MigrationServices, company_sso_id: str) -> tuple[Document, ActivityLogs]:
@@ -39,6 +40,7 @@ def _match_pct(job: Document, _: ActivityLogs) -> dg.AssetCheckResult:
     found = job.get("reconciliation") or {}
     share = job.get("match_pct")
     metadata: Document = {"match_pct": share if share is not None else 0.0, "threshold_pct": MATCH_PCT_AT_LEAST}
+    metadata["status"] = job["status"]
     for name in ("accuracy_pct", "source", "skipped_by_rule", "eligible", "identical", "different", "missing", "extra"):
         metadata[name] = found.get(name, 0)
     for name, number in (found.get("notes") or {}).items():
@@ -118,7 +120,7 @@ class Check:
 
 EVALUATIONS: Final = (
     Check(
-        "match_pct",
+        MATCH_CHECK,
         f"Of the audits that must be in the CDP, at least {MATCH_PCT_AT_LEAST:.0f} % are, with the same "
         "content. What failed counts as not matching.",
         _match_pct,

@@ -9,7 +9,9 @@ from cdp_pipelines.domain.admission import Rejected
 from cdp_pipelines.domain.errors import CdpError
 from cdp_pipelines.domain.migration_requests import ROLLBACK_PHASE
 from cdp_pipelines.domain.migrations import ROLLED_BACK
+from cdp_pipelines.pipelines.activity_logs.checks import EVALUATIONS, MATCH_CHECK
 from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS, ASSET_NAME, ROLLBACK_OP_NAME, RollbackConfig
+from cdp_pipelines.pipelines.activity_logs.rechecking import evaluate_checks
 from cdp_pipelines.pipelines.migrations.conclude import conclude
 from cdp_pipelines.pipelines.migrations.hold import Hold, ending_badly
 from cdp_pipelines.pipelines.migrations.intake import judge
@@ -39,7 +41,9 @@ def roll_back_activity_logs(
         for job_id in services.jobs.ids(context.partition_key):
             services.failures.forget(job_id, context.partition_key)
         total = int(job.get("records_rolled_back") or 0)
-        if not conclude(services, hold.owned, ROLLED_BACK, request_id=hold.request_id, changes={"phase": "done"}):
+        # What the comparison found is gone with the documents.
+        changes = {"phase": "done", "match_pct": None, "accuracy_pct": None, "reconciliation": None}
+        if not conclude(services, hold.owned, ROLLED_BACK, request_id=hold.request_id, changes=changes):
             raise CdpError("OWNERSHIP_LOST", "The job was ended or taken over meanwhile.")
     context.log.info("%s %d documents deleted by this run, %d by this rollback", hold.label, deleted, total)
     metadata: dict[str, Any] = {
@@ -50,6 +54,7 @@ def roll_back_activity_logs(
     }
     # Beside the asset's materializations, so that its page does not show a migration that is gone.
     context.log_event(dg.AssetObservation(asset_key=ASSET_NAME, partition=context.partition_key, metadata=metadata))
+    evaluate_checks(context, services, [check for check in EVALUATIONS if check.name == MATCH_CHECK])
     yield dg.Output(None, metadata=metadata)
 
 

@@ -94,6 +94,12 @@ def test_only_the_companys_migrated_documents_go(migrations: Migrations) -> None
     (observed,) = [event for event in result.all_events if event.event_type_value == "ASSET_OBSERVATION"]
     metadata = observed.asset_observation_data.asset_observation.metadata
     assert (metadata["deleted"].value, metadata["status"].value) == (13, "rolled_back")
+    (event,) = [event for event in result.all_events if event.event_type_value == "ASSET_CHECK_EVALUATION"]
+    evaluation = event.asset_check_evaluation_data
+    assert (evaluation.check_name, evaluation.partition, evaluation.passed) == ("match_pct", m.company, False)
+    assert evaluation.metadata["status"].value == "rolled_back"
+    assert job["match_pct"] is None
+    assert job["reconciliation"] is None
 
 
 def test_a_second_rollback_deletes_nothing_and_a_start_migrates_all_again(migrations: Migrations) -> None:
