@@ -318,13 +318,15 @@ def latest_check(instance: dg.DagsterInstance, name: str, company: str) -> tuple
     raise AssertionError(f"{name} was not evaluated for {company}")
 
 
+@pytest.mark.parametrize("wrong", [{"DAGSTER_HOME": ""}, {"DAGSTER_HOME": "/not/there"}, {"DAGSTER_PG_URL": ""}])
 def test_where_dagster_is_not_reached_a_replay_says_who_can_evaluate_the_checks(
-    cdp: Cdp, site: Migrations, monkeypatch: pytest.MonkeyPatch
+    cdp: Cdp, site: Migrations, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str]
 ) -> None:
     site.fill(3)
     start(cdp, site)
     run_queue(site)
-    monkeypatch.delenv("DAGSTER_HOME")
+    for name, value in wrong.items():
+        monkeypatch.setenv(name, value)
     shown = cdp("migrate", "replay", LOGS, "--company", site.company)
     assert shown.exit_code == 0
     assert "Run activity_logs_checks there" in shown.stderr

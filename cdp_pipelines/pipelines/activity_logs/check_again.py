@@ -1,11 +1,14 @@
 """`activity_logs_checks` for one company in this process, for commands that changed what the checks speak of."""
 
+import logging
+
 import dagster as dg
-from sqlalchemy.exc import SQLAlchemyError
 
 from cdp_pipelines.pipelines.activity_logs.jobs import activity_logs_checks_job
 from cdp_pipelines.pipelines.migrations.services import from_environment
 from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS_NAME
+
+logger = logging.getLogger(__name__)
 
 
 def check_again(company_sso_id: str) -> bool:
@@ -29,7 +32,8 @@ def check_again(company_sso_id: str) -> bool:
                 )
                 .success
             )
-    except (dg.DagsterError, SQLAlchemyError):
+    except Exception as exc:  # noqa: BLE001 - of many families; none may undo what the command has done
+        logger.warning("the checks could not be evaluated in Dagster (%s)", type(exc).__name__)
         return False
     finally:
         resource.cdp_mongo.close()
