@@ -80,9 +80,7 @@ def start_detached(
 
 def find(record: ProcessRecord) -> psutil.Process | None:
     """The process, if it is still the one that was recorded and has not ended."""
-    child = _children.get(record.pid)
-    if child is not None and child.poll() is not None:
-        del _children[record.pid]
+    if _has_ended(record.pid):
         return None
     try:
         process = psutil.Process(record.pid)
@@ -90,6 +88,15 @@ def find(record: ProcessRecord) -> psutil.Process | None:
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.NoSuchProcess:
         return None
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process that this one started has ended; it is then forgotten."""
+    child = _children.get(pid)
+    if child is None or child.poll() is None:
+        return False
+    del _children[pid]
+    return True
 
 
 def stop(
@@ -104,7 +111,6 @@ def stop(
     if process is None:
         return
     end_all([process], stop_signal=stop_signal, patience_seconds=patience_seconds)
-    find(record)
 
 
 def end_all(
@@ -129,6 +135,8 @@ def end_all(
     if left:
         numbers = ", ".join(str(process.pid) for process in left)
         raise TransientFailure("PROCESS_WILL_NOT_END", f"These processes do not end: {numbers}. Look at them by hand.")
+    for process in family:
+        _has_ended(process.pid)
 
 
 def with_environment(name: str, value: str) -> list[psutil.Process]:
