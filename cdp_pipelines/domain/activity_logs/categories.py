@@ -88,7 +88,7 @@ class CategoryTable:
         unmapped = False
         for refinement in self.refinements.get(kind.category, ()):
             value = changes.get(refinement.attribute)
-            if value is None or not is_pair(value):
+            if not is_pair(value):
                 continue
             before, after = (str(side) for side in value)
             if after in refinement.ids and before not in refinement.ids:

@@ -32,7 +32,7 @@ def field_changes(changes: Mapping[str, Any], action: str | None, labels: Mappin
     for column, value in changes.items():
         before: Any = None
         after: Any = None
-        if action == UPDATE and type(value) is list and len(value) == _PAIR:
+        if action == UPDATE and is_pair(value):
             before, after = value
         elif action == DESTROY:
             before = value

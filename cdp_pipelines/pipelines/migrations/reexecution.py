@@ -28,7 +28,7 @@ def held(context: dg.OpExecutionContext, services: MigrationServices) -> tuple[H
         Failure: the job is not this run's, and it may not go on with it.
     """
     job = _own_job(context, services)
-    if job is None and context.run.parent_run_id is not None:
+    if job is None and context.run.parent_run_id is not None and not _worked_already(context, services):
         _take_from_parent(context, services)
         job = _own_job(context, services)
     if job is None:
@@ -42,6 +42,12 @@ def _own_job(context: dg.OpExecutionContext, services: MigrationServices) -> Doc
     return job if owner == context.run_id else None
 
 
+def _worked_already(context: dg.OpExecutionContext, services: MigrationServices) -> bool:
+    """Whether an earlier step of this run had the job and ended it, as a shard does that halts."""
+    last = services.jobs.latest(context.partition_key, dry_runs=True)
+    return last is not None and last.get("run_id") == context.run_id
+
+
 def _take_from_parent(context: dg.OpExecutionContext, services: MigrationServices) -> None:
     company, run = context.partition_key, context.run
     last = services.jobs.latest(company, dry_runs=True)
@@ -51,7 +57,7 @@ def _take_from_parent(context: dg.OpExecutionContext, services: MigrationService
             allow_retries=False,
         )
     if last["status"] not in RESUMABLE or last.get("phase") == ROLLBACK_PHASE:
-        raise dg.Failure(f"There is nothing to go on with: the job {last['status']}.", allow_retries=False)
+        raise dg.Failure(f"There is nothing to go on with: the job is {last['status']}.", allow_retries=False)
     order = Order(
         {
             "company_sso_id": company,

@@ -103,6 +103,18 @@ def test_shards_side_by_side_take_the_job_once(m: Migrations, execute: Callable[
     assert_adds_up(job)
 
 
+def test_what_halts_again_stays_halted(m: Migrations, execute: Callable[..., dg.JobExecutionResult]) -> None:
+    m.crm.connection.execute("UPDATE audits SET audited_changes = '- a'")
+    stopped = execute(shards=3)
+    again = execute(after=stopped)
+    job = m.job()
+    assert (job["status"], job["starts"], job["run_id"]) == ("halted", 2, again.run_id)
+    errors = [event.step_failure_data.error for event in again.all_events if event.is_step_failure]
+    messages = sorted(error.message.split(": ", 1)[1] for error in errors if error)
+    assert ["halted" in message for message in messages].count(True) == 1
+    assert all("halted" in message or "ended or taken over" in message for message in messages)
+
+
 def test_guards_are_asked_again(m: Migrations, execute: Callable[..., dg.JobExecutionResult]) -> None:
     halted = execute()
     m.db["companies"].update_one({"_id": m.company}, {"$set": {"features": {}}})
