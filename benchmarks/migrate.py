@@ -20,10 +20,10 @@ from typing import Any
 from cdp_pipelines.local.stack import LocalStack
 from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS
 from cdp_pipelines.pipelines.activity_logs.enrich import enrich
-from cdp_pipelines.pipelines.activity_logs.migrate import migrate_shard, plan
-from cdp_pipelines.pipelines.activity_logs.pages import Source
-from cdp_pipelines.pipelines.activity_logs.reconcile import reconcile
+from cdp_pipelines.pipelines.activity_logs.pages import AuditSource
 from cdp_pipelines.pipelines.migrations.hold import Hold
+from cdp_pipelines.pipelines.migrations.paging import migrate_shard, plan
+from cdp_pipelines.pipelines.migrations.reconcile import reconcile
 from cdp_pipelines.pipelines.migrations.services import MigrationServices, from_environment
 from cdp_pipelines.resources.crm_postgres import CrmPostgresResource
 from cdp_pipelines.stores.activity_logs import ActivityLogs
@@ -117,8 +117,8 @@ def open_job(shards: int) -> Hold:
     return hold
 
 
-def source_of(found: MigrationServices) -> Source:
-    return Source(found, found.company(COMPANY), None)
+def source_of(found: MigrationServices) -> AuditSource:
+    return AuditSource(found, found.company(COMPANY), None)
 
 
 def migrate(shard: str) -> int:

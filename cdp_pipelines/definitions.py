@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from cdp_pipelines.pipelines.activity_logs.assets import activity_logs, crm_contact_coverage
+from cdp_pipelines.pipelines.activity_logs.assets import activity_logs
 from cdp_pipelines.pipelines.activity_logs.checks import CHECKS as ACTIVITY_LOG_CHECKS
 from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS
 from cdp_pipelines.pipelines.activity_logs.jobs import (
@@ -22,6 +22,7 @@ from cdp_pipelines.pipelines.contact_export.config import PASSING
 from cdp_pipelines.pipelines.contact_export.jobs import contact_export_job
 from cdp_pipelines.pipelines.contact_export.sensors import contact_export_requests, export_run_failures
 from cdp_pipelines.pipelines.contact_export.services import from_environment
+from cdp_pipelines.pipelines.migrations.assets import crm_contact_coverage
 from cdp_pipelines.pipelines.migrations.sensors import migration_requests_sensor, migration_run_failures_sensor
 from cdp_pipelines.pipelines.migrations.services import from_environment as migrations_from_environment
 from cdp_pipelines.resources.cdp_mongo import CdpMongoResource

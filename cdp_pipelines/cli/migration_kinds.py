@@ -10,39 +10,40 @@ from typing import TYPE_CHECKING, Final
 from cdp_pipelines.cli.exit_codes import Refused
 
 if TYPE_CHECKING:
-    from cdp_pipelines.pipelines.activity_logs.replay import Replayed
+    import dagster as dg
+
     from cdp_pipelines.pipelines.migrations.kinds import MigrationKind
-    from cdp_pipelines.pipelines.migrations.services import MigrationServices
 
 
 @dataclass(frozen=True, slots=True)
 class KnownMigration:
-    """One migration. `replay` runs a company's quarantined rows again: services, company_sso_id, run id.
-
-    `check_again` has the company's checks evaluated anew; False when Dagster could not be reached.
-    """
+    """One migration. `checks_job` loads the job that evaluates a company's checks anew."""
 
     name: str
     kind: "MigrationKind"
-    replay: "Callable[[MigrationServices, str, str], Replayed]"
-    check_again: Callable[[str], bool]
-    checks_job: str
+    checks_job: "Callable[[], dg.JobDefinition]"
 
-
-def _activity_logs(name: str) -> KnownMigration:
-    from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS, CHECKS_JOB_NAME
-    from cdp_pipelines.pipelines.activity_logs.replay import replay
-
-    def check_again(company_sso_id: str) -> bool:
+    def check_again(self, company_sso_id: str) -> bool:
+        """Have the company's checks evaluated anew; False when Dagster could not be reached."""
         import warnings
 
         with warnings.catch_warnings():
             # Dagster tells developers, at import, that checks by partition are new; it is nothing to people here.
             warnings.simplefilter("ignore")
-            from cdp_pipelines.pipelines.activity_logs import check_again as checking
-        return checking.check_again(company_sso_id)
+            from cdp_pipelines.pipelines.migrations.check_again import check_again
 
-    return KnownMigration(name, ACTIVITY_LOGS, replay, check_again, CHECKS_JOB_NAME)
+            return check_again(self.checks_job(), company_sso_id)
+
+
+def _activity_logs(name: str) -> KnownMigration:
+    from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS
+
+    def checks_job() -> "dg.JobDefinition":
+        from cdp_pipelines.pipelines.activity_logs.jobs import activity_logs_checks_job
+
+        return activity_logs_checks_job
+
+    return KnownMigration(name, ACTIVITY_LOGS, checks_job)
 
 
 _KNOWN: Final[Mapping[str, Callable[[str], KnownMigration]]] = {"activity-logs": _activity_logs}

@@ -18,7 +18,7 @@ from cdp_pipelines.domain.errors import PermanentFailure
 
 if TYPE_CHECKING:
     from cdp_pipelines.domain.companies import Company
-    from cdp_pipelines.pipelines.activity_logs.replay import Replayed
+    from cdp_pipelines.pipelines.migrations.replay import Replayed
     from cdp_pipelines.pipelines.migrations.services import MigrationServices
 
 Document = dict[str, Any]
@@ -60,7 +60,7 @@ def replay_companies(
     """
     results = []
     for company in companies:
-        replayed = _replay(services, migration, company)
+        replayed = _replay(services, company)
         results.append({**_facts(company, replayed), "checks_evaluated": _check_again(migration, company)})
         if not as_json:
             for line in replayed_lines(company, replayed):
@@ -70,14 +70,16 @@ def replay_companies(
     return exit_code_of([str(result["status"]) for result in results])
 
 
-def _replay(services: "MigrationServices", migration: KnownMigration, company: "Company") -> "Replayed":
+def _replay(services: "MigrationServices", company: "Company") -> "Replayed":
     key = company.company_sso_id
     job = services.jobs.latest(key)
     waiting = services.failures.count(job["_id"], key) if job else 0
     doing = f"Running {waiting:,} quarantined rows of {company.name or key} again, then comparing everything …"
+    from cdp_pipelines.pipelines.migrations.replay import replay
+
     try:
         with output.stderr().status(doing):
-            return migration.replay(services, key, f"replay:{uuid.uuid4()}")
+            return replay(services, key, f"replay:{uuid.uuid4()}")
     except PermanentFailure as exc:
         if exc.code in _REFUSALS:
             raise Refused(exc.code, exc.message, details=exc.details) from exc
@@ -90,7 +92,8 @@ def _check_again(migration: KnownMigration, company: "Company") -> bool:
         done = bool(os.environ.get("DAGSTER_HOME")) and migration.check_again(company.company_sso_id)
     if not done:
         output.note(
-            f"Dagster still shows the checks as they were ({company.company_sso_id}). Run {migration.checks_job} there."
+            f"Dagster still shows the checks of {company.company_sso_id} as they were. "
+            f"Run {migration.kind.checks_job} there."
         )
     return done
 

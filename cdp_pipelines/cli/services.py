@@ -41,7 +41,7 @@ def migration_services(kind: "MigrationKind") -> Iterator["MigrationServices"]:
     try:
         yield resource.services(kind)
     finally:
-        resource.cdp_mongo.close()
+        resource.close()
 
 
 def contact_export_resource() -> "ContactExportResource":

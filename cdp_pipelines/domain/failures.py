@@ -8,6 +8,7 @@ ROW_UNREADABLE: Final = "row_unreadable"
 
 LISTED_ON_JOB: Final = 1_000
 """How many failed rows the job document lists; `migration_failures` has all of them."""
+EVIDENCE_CHARACTERS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +22,11 @@ class RowFailure:
     def as_document(self) -> dict[str, Any]:
         """`{id, reason_code, details}`, as listed on the job document."""
         return {"id": self.id, "reason_code": self.reason_code, "details": self.details}
+
+
+def excerpt(value: Any) -> str | None:
+    """The beginning of a value as text that can be stored; evidence of why a row failed."""
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else str(value)
+    return text[:EVIDENCE_CHARACTERS].encode("utf-8", "replace").decode("utf-8")

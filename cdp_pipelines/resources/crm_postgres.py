@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import dagster as dg
 from pydantic import Field
 
-from cdp_pipelines.domain.activity_logs.audits import Audit, CrmUser
+from cdp_pipelines.domain.activity_logs.audits import Audit
+from cdp_pipelines.domain.crm_records import CrmUser
 from cdp_pipelines.domain.errors import ConfigurationError, PermanentFailure, TransientFailure
 from cdp_pipelines.resources.crm_mapping import CrmMapping, load_mapping
 from cdp_pipelines.resources.crm_rows import CrmStatements

@@ -1,7 +1,7 @@
 """The launchpad: which user of the CDP has an email (`GetUsersByEmails`).
 
 Belongs here: asking, in bounded batches. Not here: remembering answers and what becomes of a record when there is none
-(`pipelines/activity_logs/lookups.py`).
+(`pipelines/migrations/users.py`).
 """
 
 from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pymongo.database import Database
 
-from cdp_pipelines.domain.activity_logs.audits import ContactRef
+from cdp_pipelines.domain.crm_records import ContactRef
 from cdp_pipelines.stores.errors import translating, waiting_out_outages
 
 Document = dict[str, Any]

@@ -1,8 +1,9 @@
 """`migration_failures`: the rows that failed, with what a developer needs to see why (quarantine), until replayed.
 
     {_id: "{job id}:{source id}", kind, job_id, company_sso_id, source_id, reason_code, details, evidence,
-     at, expires_at}
+     at, expires_at, part?}
 
+`part` is true for a part of a row, such as a note's file, whose row itself did not fail; `source_id` names both.
 `evidence` is a bounded part of the source row and may hold personal data: it stays in this collection, is never logged,
 and goes with the document after `KEPT_DAYS`, or when the row is replayed or the migration rolled back.
 """
@@ -38,9 +39,10 @@ class MigrationFailures:
         company_sso_id: str,
         failures: Sequence[tuple[RowFailure, Mapping[str, Any]]],
         *,
+        part: bool = False,
         now: datetime,
     ) -> None:
-        """Keep failed rows with their evidence, one round trip; keeping a row again changes nothing."""
+        """Keep failed rows, or parts of rows, with evidence, one round trip; keeping one again changes nothing."""
         if not failures:
             return
         expires = now + timedelta(days=KEPT_DAYS)
@@ -56,6 +58,7 @@ class MigrationFailures:
                 "evidence": dict(evidence),
                 "at": now,
                 "expires_at": expires,
+                **({"part": True} if part else {}),
             }
             for failure, evidence in failures
         ]
@@ -70,6 +73,14 @@ class MigrationFailures:
     def batch(self, job_id: str, company_sso_id: str, *, after: str, size: int) -> list[Document]:
         """Up to `size` kept rows with an `_id` after `after`, in its order, without their evidence."""
         scope = {"job_id": job_id, "company_sso_id": company_sso_id, "_id": {"$gt": after}}
+        with translating("reading failed rows"):
+            return list(self._failures.find(scope, {"evidence": 0}).sort([("_id", 1)]).limit(size))
+
+    @waiting_out_outages
+    def first(self, job_id: str, company_sso_id: str, *, part: bool, size: int) -> list[Document]:
+        """The first `size` kept rows, or parts of rows, without their evidence."""
+        which = {"part": True} if part else {"part": {"$ne": True}}
+        scope = {"job_id": job_id, "company_sso_id": company_sso_id, **which}
         with translating("reading failed rows"):
             return list(self._failures.find(scope, {"evidence": 0}).sort([("_id", 1)]).limit(size))
 

@@ -8,7 +8,7 @@ is one conditional update that only the run holding the lease can make.
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -22,17 +22,26 @@ from cdp_pipelines.stores.errors import translating, waiting_out_outages
 
 Document = dict[str, Any]
 
+FAILED_ROWS: Final = "failed_rows"
+FAILED_PARTS: Final = "failed_parts"
+"""Names of the lists on a job: rows that failed, and parts of rows, such as files, whose row itself did not."""
 LEASE_SECONDS: Final = 900
 """Longer than any bounded retry inside one page, so a lease that ran out means a dead owner."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobKind:
-    """Which migration: its collection and what the cursor of a shard is called there."""
+    """Which migration: its collection and what the cursor of a shard is called there.
+
+    A job is kept for `kept_days` after it ended; None: for ever. `outward` are more names for the counts of a job, each
+    the sum of the fields it names; they are written in the same step as those.
+    """
 
     kind: str
     collection: str
     cursor: str
+    kept_days: int | None = None
+    outward: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +102,14 @@ class MigrationJobs:
     def unfinished(self, *, limit: int) -> list[Document]:
         """Jobs in progress of all companies, for the sweeper."""
         with translating("looking for dead migrations"):
-            return list(self._jobs.find({"status": IN_PROGRESS}, {"failed_rows": 0}).sort("_id", 1).limit(limit))
+            return list(self._jobs.find({"status": IN_PROGRESS}, _WITHOUT_LISTS).sort("_id", 1).limit(limit))
 
     @waiting_out_outages
     def statuses(self, company_sso_ids: Sequence[str]) -> list[Document]:
         """The jobs of several companies, newest first, without their failed rows."""
         with translating("reading migration jobs"):
             return list(
-                self._jobs.find({"company_sso_id": {"$in": list(company_sso_ids)}}, {"failed_rows": 0}).sort(
+                self._jobs.find({"company_sso_id": {"$in": list(company_sso_ids)}}, _WITHOUT_LISTS).sort(
                     [("created_at", -1)]
                 )
             )
@@ -119,13 +128,15 @@ class MigrationJobs:
             "records_migrated": 0,
             "records_skipped": {},
             "records_failed": 0,
-            "failed_rows": [],
+            FAILED_ROWS: [],
+            FAILED_PARTS: [],
             "notes": {},
             "progress_pct": 0.0,
             "failure_rate": 0.0,
             "accuracy_pct": None,
             "match_pct": None,
             "shards": {},
+            **dict.fromkeys(self.kind.outward, 0),
             **facts,
             "lease": self._lease(run_id, now),
             "created_at": now,
@@ -181,8 +192,8 @@ class MigrationJobs:
         with translating("renewing a migration's lease"):
             return self._jobs.find_one_and_update(
                 _scope(owned),
-                {"$set": {"lease": self._lease(owned.run_id, now), "updated_at": now, **(changes or {})}},
-                projection={"failed_rows": 0},
+                self._changed({"lease": self._lease(owned.run_id, now), "updated_at": now, **(changes or {})}),
+                projection=_WITHOUT_LISTS,
                 return_document=ReturnDocument.AFTER,
             )
 
@@ -201,7 +212,7 @@ class MigrationJobs:
         owned: Owned,
         shard: str,
         page: Counts,
-        failures: Sequence[RowFailure],
+        listed: Mapping[str, Sequence[RowFailure]],
         *,
         from_id: int,
         to_id: int,
@@ -214,7 +225,7 @@ class MigrationJobs:
         counted already, as after a lost answer, counts nothing and returns the job.
         """
         cursor = f"shards.{shard}.{self.kind.cursor}"
-        update = _page_update(shard, self.kind.cursor, page, failures, to_id=to_id, done=done)
+        update = _page_update(shard, self.kind, page, listed, to_id=to_id, done=done)
         update[0]["$set"] |= {
             "updated_at": {"$literal": now},
             "lease": {"$literal": self._lease(owned.run_id, now)},
@@ -223,30 +234,43 @@ class MigrationJobs:
             job = self._jobs.find_one_and_update(
                 {**_scope(owned), cursor: from_id},
                 update,
-                projection={"failed_rows": 0},
+                projection=_WITHOUT_LISTS,
                 return_document=ReturnDocument.AFTER,
             )
             if job is not None or from_id == to_id:
                 return job
-            return self._jobs.find_one({**_scope(owned), cursor: to_id}, {"failed_rows": 0})
+            return self._jobs.find_one({**_scope(owned), cursor: to_id}, _WITHOUT_LISTS)
 
     @waiting_out_outages
     def end(self, owned: Owned, status: str, changes: Mapping[str, Any] | None = None, *, now: datetime) -> bool:
         """Let the job go in this status; False when it is no longer the run's."""
+        ended: Document = {"status": status, "updated_at": now, "ended_at": now}
+        if self.kind.kept_days is not None:
+            ended["expires_at"] = now + timedelta(days=self.kind.kept_days)
         with translating("ending a migration job"):
             return (
                 self._jobs.update_one(
                     _scope(owned),
                     {
-                        "$set": {"status": status, "updated_at": now, "ended_at": now, **(changes or {})},
+                        "$set": {**ended, **(changes or {})},
                         "$unset": {"lease": ""},
                     },
                 ).modified_count
                 == 1
             )
 
+    def _changed(self, changes: Mapping[str, Any]) -> Document | list[Document]:
+        """An update that sets `changes`, and with them the counts' other names, where the kind has such."""
+        if not self.kind.outward:
+            return {"$set": dict(changes)}
+        literal = {name: {"$literal": value} for name, value in changes.items()}
+        return [{"$set": literal}, {"$set": _outward(self.kind)}]
+
     def _lease(self, run_id: str, now: datetime) -> Document:
         return {"owner_run_id": run_id, "expires_at": now + timedelta(seconds=self._lease_seconds)}
+
+
+_WITHOUT_LISTS: Final = {FAILED_ROWS: 0, FAILED_PARTS: 0}
 
 
 def _scope(owned: Owned) -> Document:
@@ -259,7 +283,7 @@ def _scope(owned: Owned) -> Document:
 
 
 def _page_update(
-    shard: str, cursor: str, page: Counts, failures: Sequence[RowFailure], *, to_id: int, done: bool
+    shard: str, kind: JobKind, page: Counts, listed: Mapping[str, Sequence[RowFailure]], *, to_id: int, done: bool
 ) -> list[Document]:
     """An update that computes from the document itself, because shards that run side by side share its totals."""
     place = f"shards.{shard}"
@@ -271,21 +295,30 @@ def _page_update(
     own["skipped"] = sum(page.skipped.values())
     added |= {f"{place}.{name}": number for name, number in own.items()}
     step: Document = {name: {"$add": [{"$ifNull": [f"${name}", 0]}, number]} for name, number in added.items()}
-    step[f"{place}.{cursor}"] = {"$literal": to_id}
+    step[f"{place}.{kind.cursor}"] = {"$literal": to_id}
     step[f"{place}.done"] = {"$literal": done}
-    if failures:
-        rows = {"$literal": [failure.as_document() for failure in failures[:LISTED_ON_JOB]]}
-        listed = {"$concatArrays": [{"$ifNull": ["$failed_rows", []]}, rows]}
-        step["failed_rows"] = {"$slice": [listed, LISTED_ON_JOB]}
+    for name, failures in listed.items():
+        if failures:
+            rows = {"$literal": [failure.as_document() for failure in failures[:LISTED_ON_JOB]]}
+            together = {"$concatArrays": [{"$ifNull": [f"${name}", []]}, rows]}
+            step[name] = {"$slice": [together, LISTED_ON_JOB]}
     return [
         {"$set": step},
         {
             "$set": {
                 "failure_rate": _share("$records_failed", "$records_processed", 1),
                 "progress_pct": {"$min": [_share("$records_processed", "$records_total", 100), 100.0]},
+                **_outward(kind),
             }
         },
     ]
+
+
+def _outward(kind: JobKind) -> Document:
+    """The counts under their other names, as expressions over the document."""
+    return {
+        name: {"$add": [{"$ifNull": [f"${field}", 0]} for field in fields]} for name, fields in kind.outward.items()
+    }
 
 
 def _share(part: str, whole: str, scale: int) -> Document:

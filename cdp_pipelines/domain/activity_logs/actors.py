@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from cdp_pipelines.domain.activity_logs.audits import Audit, CrmUser
+from cdp_pipelines.domain.activity_logs.audits import Audit
+from cdp_pipelines.domain.crm_records import CrmUser, email_key
 
 SYSTEM_NAME: Final = "Qontak System"
 DELETED_NAME: Final = "[Deleted CRM User]"
@@ -61,8 +62,3 @@ def _actor(user: CrmUser, sso_ids: Mapping[str, str]) -> Actor:
         return _DELETED
     sso_id = sso_ids.get(email_key(user.email)) if user.email else None
     return _UNRESOLVED if sso_id is None else Actor(sso_id, user.full_name or "", ACTOR_LIVE)
-
-
-def email_key(email: str) -> str:
-    """How emails are compared."""
-    return email.strip().casefold()

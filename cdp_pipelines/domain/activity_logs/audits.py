@@ -1,9 +1,8 @@
-"""One row of the CRM's `audits` table as this pipeline reads it, and what is looked up for it.
+"""One row of the CRM's `audits` table as this pipeline reads it, and the document it becomes.
 
 Belongs here: the shapes that pass between reading, transforming and writing. Not here: any rule.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -28,22 +27,6 @@ class Audit(NamedTuple):
     audited_changes: Any
     comment: str | None
     created_at: datetime | None
-
-
-class ContactRef(NamedTuple):
-    """The CDP contact of a CRM person: its id in 24 hex digits, and since when the live feed writes its timeline."""
-
-    customer_id: str
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class CrmUser:
-    """A row of the CRM's `users`. The email is personal: it goes to the launchpad and nowhere else."""
-
-    email: str | None
-    full_name: str | None
-    deleted: bool
 
 
 def external_id(audit_id: int) -> str:

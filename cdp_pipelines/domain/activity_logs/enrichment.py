@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from cdp_pipelines.domain.activity_logs.categories import ASSOCIATION_ACTIONS
-from cdp_pipelines.domain.activity_logs.people import PERSON_ATTRIBUTE, id_text
+from cdp_pipelines.domain.activity_logs.people import PERSON_ATTRIBUTE
+from cdp_pipelines.domain.crm_records import id_text
 
 REFERENT_KEYS: Final = (PERSON_ATTRIBUTE, "entity_id", "entity_name")
 DELETED_REFERENCE: Final = "[Deleted reference]"

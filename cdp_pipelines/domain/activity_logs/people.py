@@ -7,24 +7,12 @@ from typing import Any, Final
 from cdp_pipelines.domain.activity_logs.audits import Audit
 from cdp_pipelines.domain.activity_logs.categories import AuditKind
 from cdp_pipelines.domain.activity_logs.changes import latest_value
+from cdp_pipelines.domain.crm_records import id_text
 
 PERSON_ATTRIBUTE: Final = "crm_person_id"
-_LONGEST_ID: Final = 19
-_BEYOND_IDS: Final = 10**_LONGEST_ID
 _LONGEST_COMMENT: Final = 1_000_000
 _JSON: Final = json.JSONDecoder()
 _JSON_SPACE: Final = " \t\n\r"
-
-
-def id_text(value: object) -> str | None:
-    """A CRM id as decimal digits, from a number or a text of digits; None for anything else."""
-    if type(value) is int:
-        return str(value) if 0 < value < _BEYOND_IDS else None
-    if isinstance(value, str):
-        digits = value.strip()
-        if 0 < len(digits) <= _LONGEST_ID and digits.isascii() and digits.isdigit():
-            return str(int(digits)) if int(digits) > 0 else None
-    return None
 
 
 def commented_person(comment: str | None) -> str | None:

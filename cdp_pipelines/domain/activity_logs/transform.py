@@ -6,16 +6,17 @@ contact and reads the changes, `finish` takes the actor. The same row and facts 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from cdp_pipelines.domain.activity_logs.actors import Actor, actor_of
 from cdp_pipelines.domain.activity_logs.audited_yaml import UnreadableChanges, read_audited_changes
-from cdp_pipelines.domain.activity_logs.audits import SOURCE, Audit, ContactRef, Document, external_id
+from cdp_pipelines.domain.activity_logs.audits import SOURCE, Audit, Document, external_id
 from cdp_pipelines.domain.activity_logs.categories import AUDITED_ACTIONS, AuditKind, CategoryTable, Classified
 from cdp_pipelines.domain.activity_logs.changes import field_changes, latest_value
-from cdp_pipelines.domain.activity_logs.people import PERSON_ATTRIBUTE, id_text, person_of
+from cdp_pipelines.domain.activity_logs.people import PERSON_ATTRIBUTE, person_of
+from cdp_pipelines.domain.crm_records import ContactRef, id_text, milliseconds
 from cdp_pipelines.domain.failures import RowFailure
+from cdp_pipelines.domain.outcomes import INVALID_TIMESTAMP, Skipped
 
 UNMAPPED_ACTION_TYPE: Final = "unmapped_action_type"
 CONTACT_NOT_FOUND: Final = "contact_not_found"
@@ -24,17 +25,8 @@ DUPLICATE_EXTERNAL_ID: Final = "duplicate_external_id"
 SKIP_REASONS: Final = (UNMAPPED_ACTION_TYPE, CONTACT_NOT_FOUND, POST_SYNC_LIVE_FEED, DUPLICATE_EXTERNAL_ID)
 
 UNREADABLE_CHANGES: Final = "unreadable_changes"
-INVALID_TIMESTAMP: Final = "invalid_timestamp"
-WRITE_FAILED: Final = "write_failed"
 
 UNMAPPED_REFINEMENT: Final = "unmapped_refinement"
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """Left out by rule; no mistake."""
-
-    reason: str
 
 
 class Draft:
@@ -126,13 +118,6 @@ def finish(settled: Settled, actors: Mapping[int, Actor]) -> tuple[Document, str
     actor = actor_of(settled.audit, actors)
     settled.document["actor"] = actor.as_document()
     return settled.document, actor.case
-
-
-def milliseconds(instant: datetime | None) -> datetime | None:
-    """An instant as BSON stores it."""
-    if instant is None:
-        return None
-    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
 def _metadata(draft: Draft, changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,70 +1,14 @@
-"""The assets of the activity-log migration, by company: how ready it is, and its migrated logs."""
-
-from typing import Any
+"""The asset of the activity-log migration, by company: its migrated logs."""
 
 import dagster as dg
 
-from cdp_pipelines.domain.errors import CdpError
-from cdp_pipelines.domain.migrations import COVERAGE_PCT_AT_LEAST
-from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS, ASSET_NAME, COVERAGE_ASSET_NAME, POOL
-from cdp_pipelines.pipelines.activity_logs.ops import (
-    enrich_associations,
-    gates,
-    migrate_shard,
-    plan_shards,
-    reconcile_logs,
-)
-from cdp_pipelines.pipelines.migrations.coverage import Coverage, measure_coverage
-from cdp_pipelines.pipelines.migrations.opening import fail_before_opening
-from cdp_pipelines.pipelines.migrations.services import MigrationResource
-from cdp_pipelines.pipelines.migrations.tables import table
+from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS, ASSET_NAME
+from cdp_pipelines.pipelines.activity_logs.ops import enrich_associations
+from cdp_pipelines.pipelines.migrations.config import COVERAGE_ASSET_NAME
+from cdp_pipelines.pipelines.migrations.steps import steps_of
 from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
 
-
-@dg.asset(
-    name=COVERAGE_ASSET_NAME,
-    partitions_def=COMPANY_PARTITIONS,
-    group_name="migrations",
-    kinds={"postgres", "mongodb"},
-    pool=POOL,
-    check_specs=[
-        dg.AssetCheckSpec(
-            "coverage_pct",
-            asset=COVERAGE_ASSET_NAME,
-            partitions_def=COMPANY_PARTITIONS,
-            description=f"At least {COVERAGE_PCT_AT_LEAST:.0f} % of the company's live CRM people have a contact with "
-            "that crm_data.id. Below, the migration is refused.",
-        )
-    ],
-    description="Which share of a company's live CRM people has a contact in the CDP (Phase A). Reads only; look at "
-    "it before a migration is started. Missing contacts are synced by the CRM's own backfill, never made here.",
-)
-def crm_contact_coverage(context: dg.AssetExecutionContext, migrations: MigrationResource) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads the annotation and knows only the bare class
-    """Count both sides and show the first people that are missing."""
-    services = migrations.services(ACTIVITY_LOGS)
-    try:
-        coverage = measure_coverage(services, services.company(context.partition_key))
-    except CdpError as exc:
-        raise fail_before_opening(context, services, exc) from exc
-    if coverage is None:
-        raise dg.Failure("The coverage could not be measured.")
-    metadata = coverage_metadata(coverage)
-    check = dg.AssetCheckResult(
-        check_name="coverage_pct", passed=coverage.pct >= COVERAGE_PCT_AT_LEAST, metadata=metadata
-    )
-    return dg.MaterializeResult(metadata={**metadata, "dagster/row_count": coverage.covered}, check_results=[check])
-
-
-def coverage_metadata(coverage: Coverage) -> dict[str, Any]:
-    """Counts, share, threshold, and the ids of the first CRM people without a contact."""
-    return {
-        "coverage_pct": coverage.pct,
-        "threshold_pct": COVERAGE_PCT_AT_LEAST,
-        "crm_people": coverage.people,
-        "covered": coverage.covered,
-        "missing": coverage.people - coverage.covered,
-        "missing_people": table(("crm_person_id",), [(person,) for person in coverage.missing_ids]),
-    }
+_STEPS = steps_of(ACTIVITY_LOGS)
 
 
 @dg.graph_asset(
@@ -78,6 +22,5 @@ def coverage_metadata(coverage: Coverage) -> dict[str, Any]:
     "for a backfill. The checks say whether all of it arrived.",
 )
 def activity_logs(coverage: None) -> None:
-    """Wire the steps; see `ops.py` for what each does."""
-    shards = plan_shards(gates(coverage)).map(migrate_shard)
-    return reconcile_logs(enrich_associations(shards.collect()))  # type: ignore[no-any-return]
+    """Wire the steps; see `migrations/steps.py` and `ops.py` for what each does."""
+    return _STEPS.reconciled(enrich_associations(_STEPS.migrated(coverage)))  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from cdp_pipelines.domain.activity_logs.audited_yaml import UnreadableChanges
-from cdp_pipelines.domain.activity_logs.audits import Audit, ContactRef, Document
+from cdp_pipelines.domain.activity_logs.audits import Audit, Document
 from cdp_pipelines.domain.activity_logs.enrichment import (
     DELETED_REFERENCE,
     ENRICH_AMBIGUOUS,
@@ -27,8 +27,9 @@ from cdp_pipelines.domain.activity_logs.enrichment import (
     referents_of,
 )
 from cdp_pipelines.domain.activity_logs.transform import Draft, Settled, begin, describe
+from cdp_pipelines.domain.crm_records import ContactRef
 from cdp_pipelines.domain.failures import RowFailure
-from cdp_pipelines.pipelines.activity_logs.pages import Source
+from cdp_pipelines.pipelines.activity_logs.pages import AuditSource
 from cdp_pipelines.pipelines.migrations.collecting import long_lived_set_aside
 from cdp_pipelines.pipelines.migrations.hold import Hold
 from cdp_pipelines.stores.activity_logs import ActivityLogs
@@ -50,7 +51,7 @@ class Association:
 
 
 @long_lived_set_aside()
-def enrich(hold: Hold, source: Source, job: Document, *, tolerance_seconds: float) -> Document:
+def enrich(hold: Hold, source: AuditSource, job: Document, *, tolerance_seconds: float) -> Document:
     """Go through all association audits of the job; the job's `enrichment` then says what was done.
 
     A dry run patches nothing and counts what would be, how often the match key is ambiguous among it.
@@ -62,7 +63,7 @@ def enrich(hold: Hold, source: Source, job: Document, *, tolerance_seconds: floa
     position = int(state.get("last_audit_id") or 0)
     scope = [name for name in job["scope"] if source.table.may_associate(name)]
     last_id = max((int(shard["to"]) for shard in job["shards"].values()), default=0)
-    logs = ActivityLogs(hold.services.database, source.company_sso_id)
+    logs = source.documents
     cutoff = job["options"]["date_range_start"]
     # Asked once: where the live feed has written nothing there is nothing of it to look for on every page.
     tolerance = tolerance_seconds if scope and logs.has_live_feed() else None
@@ -80,9 +81,9 @@ def enrich(hold: Hold, source: Source, job: Document, *, tolerance_seconds: floa
     return hold.beat(enrichment={"last_audit_id": last_id, "counts": dict(tally), "done": True})
 
 
-def _associations(source: Source, audits: Sequence[Audit]) -> list[Association]:
+def _associations(source: AuditSource, audits: Sequence[Audit]) -> list[Association]:
     drafts = [draft for audit in audits if isinstance(draft := begin(audit, source.table), Draft)]
-    contacts = source.lookups.contacts.find({draft.person_id for draft in drafts if draft.person_id is not None})
+    contacts = source.contacts.find({draft.person_id for draft in drafts if draft.person_id is not None})
     found = []
     for draft in drafts:
         contact = contacts.get(draft.person_id or "")
@@ -94,7 +95,7 @@ def _associations(source: Source, audits: Sequence[Audit]) -> list[Association]:
     return found
 
 
-def _association(source: Source, draft: Draft, contact: ContactRef) -> Association | None:
+def _association(source: AuditSource, draft: Draft, contact: ContactRef) -> Association | None:
     """None for what is no association, or cannot be read, which the migration has reported already."""
     try:
         settled: Settled | RowFailure = describe(draft, contact, source.table, source.company_sso_id)
@@ -108,7 +109,7 @@ def _association(source: Source, draft: Draft, contact: ContactRef) -> Associati
     return Association(draft.audit.id, known, draft.audit.created_at < contact.created_at, settled.document)
 
 
-def _linked(source: Source, draft: Draft) -> int | None:
+def _linked(source: AuditSource, draft: Draft) -> int | None:
     """The linked entity by the row's own association, which may as well be the person."""
     kind = source.table.kind_of(draft.audit.associated_type)
     is_linked = (
@@ -118,13 +119,18 @@ def _linked(source: Source, draft: Draft) -> int | None:
 
 
 def _additions(
-    source: Source, logs: ActivityLogs, found: Sequence[Association], tolerance_seconds: float | None, *, dry_run: bool
+    source: AuditSource,
+    logs: ActivityLogs,
+    found: Sequence[Association],
+    tolerance_seconds: float | None,
+    *,
+    dry_run: bool,
 ) -> tuple[list[tuple[Any, Mapping[str, str]]], Counter[str]]:
     """What to add to which document by `_id`, and what was found beside. No tolerance: there is no live feed."""
     counts: Counter[str] = Counter()
     migrated = [association for association in found if association.migrated]
     live = [association for association in found if not association.migrated]
-    own = logs.by_audit([association.audit_id for association in migrated]) if migrated else {}
+    own = logs.by_row([association.audit_id for association in migrated]) if migrated else {}
     feed = _live_feed(logs, live, tolerance_seconds) if live and tolerance_seconds is not None else {}
     names = _names(source, found)
     additions: dict[Any, Mapping[str, str]] = {}
@@ -169,7 +175,7 @@ def _entity(association: Association) -> tuple[str, str]:
     return association.known.entity_type, association.known.key.entity_id
 
 
-def _names(source: Source, found: Sequence[Association]) -> dict[tuple[str, str], str]:
+def _names(source: AuditSource, found: Sequence[Association]) -> dict[tuple[str, str], str]:
     """The linked entities' names, one query a kind; of one deleted in the CRM, `[Deleted reference]`."""
     ids: dict[str, set[int]] = {}
     for association in found:

@@ -9,12 +9,13 @@ from cdp_pipelines.domain.errors import CdpError
 from cdp_pipelines.domain.events import event_line
 from cdp_pipelines.domain.migrations import (
     CANCELED,
+    COMPLETED,
     FAILED,
     HALTED,
     MATCH_PCT_AT_LEAST,
     ROLLED_BACK,
 )
-from cdp_pipelines.pipelines.migrations.services import MigrationServices
+from cdp_pipelines.pipelines.migrations.services import MigrationServices, SharedServices
 from cdp_pipelines.stores.migration_jobs import Owned
 
 logger = logging.getLogger(__name__)
@@ -58,14 +59,25 @@ def end_request(
     """Turn the request terminal with the job's figures; without a request, as from the UI, nothing."""
     if request_id is None:
         return
+    # A request has one status for all that was done as asked.
+    request_status = COMPLETED if status in {ROLLED_BACK, services.kind.completed_status} else status
+    write_end(services, company_sso_id, request_id, request_status, result=summary_of(job), error=error)
+
+
+def write_end(
+    services: SharedServices,
+    company_sso_id: str,
+    request_id: object,
+    status: str,
+    *,
+    result: Mapping[str, Any] | None = None,
+    error: CdpError | None = None,
+) -> None:
+    """Turn the request terminal in one of its own statuses."""
     plain = None
     if error is not None:
         plain = {"code": error.code, "http_status": None, "message": error.message, "details": error.details}
-    # A request has no status of its own for a rollback that was done.
-    request_status = "completed" if status == ROLLED_BACK else status
-    services.requests.end(
-        request_id, company_sso_id, request_status, now=services.now(), result=summary_of(job), error=plain
-    )
+    services.requests.end(request_id, company_sso_id, status, now=services.now(), result=result, error=plain)
 
 
 def error_of(job: Mapping[str, Any]) -> CdpError | None:
@@ -88,7 +100,8 @@ def summary_of(job: Mapping[str, Any]) -> Document:
     """The figures of a job that people ask for; numbers and codes only."""
     names = (
         "status", "phase", "dry_run", "records_total", "records_processed", "records_migrated", "records_failed",
-        "progress_pct", "failure_rate", "coverage_pct", "match_pct", "accuracy_pct", "records_rolled_back",
+        "progress_pct", "failure_rate", "coverage_pct", "match_pct", "accuracy_pct", "validation",
+        "records_rolled_back",
     )  # fmt: skip
     found: Document = {"job_id": job.get("_id")}
     found |= {name: job[name] for name in names if job.get(name) is not None}

@@ -10,7 +10,7 @@ from typing import Any
 
 from cdp_pipelines.domain.companies import Company
 from cdp_pipelines.domain.migrations import percent
-from cdp_pipelines.pipelines.migrations.services import MigrationServices
+from cdp_pipelines.pipelines.migrations.services import SharedServices
 from cdp_pipelines.stores.contact_links import ContactLinks
 
 LISTED_PEOPLE = 20
@@ -35,7 +35,7 @@ class Coverage:
 
 
 def measure_coverage(
-    services: MigrationServices, company: Company, *, within_seconds: float | None = None
+    services: SharedServices, company: Company, *, within_seconds: float | None = None
 ) -> Coverage | None:
     """Measure; None when it would take longer than `within_seconds`."""
     deadline = None if within_seconds is None else time.monotonic() + within_seconds

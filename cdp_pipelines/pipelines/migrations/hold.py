@@ -14,8 +14,8 @@ from cdp_pipelines.domain.errors import CancelRequested, CdpError
 from cdp_pipelines.domain.failures import RowFailure
 from cdp_pipelines.domain.migrations import CANCELED, FAILED, HALTED, Counts, halts
 from cdp_pipelines.pipelines.migrations.conclude import conclude, summary_of
+from cdp_pipelines.pipelines.migrations.report import failure_tables
 from cdp_pipelines.pipelines.migrations.services import MigrationServices
-from cdp_pipelines.pipelines.migrations.tables import failure_table, outcome_table
 from cdp_pipelines.stores.migration_jobs import Owned
 
 logger = logging.getLogger(__name__)
@@ -67,16 +67,23 @@ class Hold:
         return self._heed(job)
 
     def advance(
-        self, shard: str, page: Counts, failures: Sequence[RowFailure], *, from_id: int, to_id: int, done: bool = False
+        self,
+        shard: str,
+        page: Counts,
+        listed: Mapping[str, Sequence[RowFailure]],
+        *,
+        from_id: int,
+        to_id: int,
+        done: bool = False,
     ) -> Document:
-        """Count a page, move the shard's cursor, and look whether to go on.
+        """Count a page, move the shard's cursor, and look whether to go on. `listed` goes to the job's lists, by name.
 
         Raises:
             OwnershipLost, CancelRequested: see `beat`.
             Halted: too many rows failed since the job was last started.
         """
         job = self.services.jobs.advance(
-            self.owned, shard, page, failures, from_id=from_id, to_id=to_id, done=done, now=self.services.now()
+            self.owned, shard, page, listed, from_id=from_id, to_id=to_id, done=done, now=self.services.now()
         )
         job = self._heed(job)
         total, since = counts_of(job), counts_of(job.get("guard_base") or {})
@@ -141,7 +148,4 @@ def _metadata(hold: Hold) -> dict[str, Any]:
         return {}
     if job is None:
         return {}
-    tables: dict[str, Any] = {"outcomes": outcome_table(job)}
-    if job.get("failed_rows"):
-        tables["failed_rows"] = failure_table(job["failed_rows"])
-    return {**summary_of(job), **tables}
+    return {**summary_of(job), **failure_tables(hold.services.kind, job)}

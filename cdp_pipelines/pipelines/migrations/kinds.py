@@ -1,16 +1,24 @@
-"""What the machinery of migrations must know of one migration: names, limits, and how its runs are configured.
+"""What the machinery of migrations must know of one migration: names, limits, and how its source is opened.
 
 Belongs here: the shape. Not here: any single migration (each pipeline's `config.py` makes its own `MigrationKind`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
+from pymongo.database import Database
 
+from cdp_pipelines.domain.companies import Company
 from cdp_pipelines.domain.migration_requests import MigrationRequest
+from cdp_pipelines.stores.migrated_documents import MigratedDocuments
 from cdp_pipelines.stores.migration_jobs import JobKind
+
+if TYPE_CHECKING:
+    from cdp_pipelines.pipelines.migrations.hold import Hold
+    from cdp_pipelines.pipelines.migrations.services import MigrationServices
+    from cdp_pipelines.pipelines.migrations.source import MigrationSource
 
 TAG_COMPANY: Final = "company"
 TAG_REQUEST: Final = "request_id"
@@ -19,22 +27,66 @@ FROM_UI: Final = "dagster-ui"
 
 
 @dataclass(frozen=True, slots=True)
+class Hanging:
+    """What hangs on documents and goes when they do, such as files: the fields that tell of it, and how it goes.
+
+    `delete` is given the services, the company and some documents; it may be called again for the same ones.
+    """
+
+    fields: tuple[str, ...]
+    delete: "Callable[[MigrationServices, str, Sequence[Mapping[str, Any]]], None]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationKind:
-    """One migration. `halt_limit` is the failure rate above which a job halts."""
+    """One migration. `halt_limit` is the failure rate above which a job halts; `row` and `rows` are what it moves.
+
+    `rows_a_shard`: left to itself, a company gets a shard for so many rows; below that, a second process costs more
+    than it saves. `source` opens a company's rows for one step of a run, on behalf of a request. `failures_are_errors`:
+    one failed row makes a job `completed_with_errors`, else only a match below its threshold does.
+    `after_replay` is done between replaying rows and comparing everything.
+    `validation_may_be_skipped`: a job whose source is away for the comparison ends all the same, and says so.
+    """
 
     kind: str
     title: str
+    row: str
+    rows: str
     flag: str
+    asset: str
     jobs: JobKind
-    start_job: str
-    rollback_job: str
+    documents: "Callable[[Database[dict[str, Any]], str], MigratedDocuments]"
+    source: "Callable[[MigrationServices, Company, object], MigrationSource]"
     completed_status: str
     completed_code: str
     halt_limit: float
+    failures_are_errors: bool
+    validation_may_be_skipped: bool
     halted_event: str
     completed_event: str
-    start_config: Callable[[Any, MigrationRequest], dg.RunConfig]
-    rollback_config: Callable[[Any, MigrationRequest], dg.RunConfig]
+    rows_a_shard: int
+    hanging: Hanging | None = None
+    after_replay: "Callable[[Hold, MigrationSource, dict[str, Any]], dict[str, Any]] | None" = None
+
+    @property
+    def start_job(self) -> str:
+        """The Dagster job that migrates."""
+        return f"{self.kind}_migration"
+
+    @property
+    def rollback_job(self) -> str:
+        """The Dagster job that takes it back."""
+        return f"{self.kind}_rollback"
+
+    @property
+    def checks_job(self) -> str:
+        """The Dagster job that evaluates the checks anew."""
+        return f"{self.kind}_checks"
+
+    @property
+    def rollback_op(self) -> str:
+        """The only step of the rollback."""
+        return f"roll_back_{self.kind}"
 
     def job_name(self, request: MigrationRequest) -> str:
         """The Dagster job that does what the request asks."""
@@ -42,8 +94,13 @@ class MigrationKind:
 
     def run_config(self, request_id: Any, request: MigrationRequest) -> dg.RunConfig:
         """The config that points a run at its request."""
-        make = self.rollback_config if request.action == "rollback" else self.start_config
-        return make(request_id, request)
+        if request.action == "rollback":
+            config = {"request_id": str(request_id), "confirm": request.confirm}
+            return dg.RunConfig(ops={self.rollback_op: {"config": config}})
+        gates = {"gates": {"config": {"request_id": str(request_id)}}}
+        # One shard needs one process; several run side by side.
+        executor = "multiprocess" if request.options.shards > 1 else "in_process"
+        return dg.RunConfig(ops={self.asset: {"ops": gates}}, execution={"config": {executor: {}}})
 
 
 def run_key(kind: str, request_id: object, attempt: int) -> str:

@@ -11,19 +11,19 @@ from cdp_pipelines.domain.admission import Rejected
 from cdp_pipelines.domain.errors import CdpError
 from cdp_pipelines.domain.migration_requests import ROLLBACK_PHASE, MigrationRequest
 from cdp_pipelines.domain.migrations import CANCELED, FAILED, IN_PROGRESS, RESUMABLE
-from cdp_pipelines.pipelines.migrations.conclude import end_request, error_of, reject
+from cdp_pipelines.pipelines.migrations.conclude import end_request, error_of, reject, write_end
 from cdp_pipelines.pipelines.migrations.coverage import Coverage
 from cdp_pipelines.pipelines.migrations.hold import Hold
 from cdp_pipelines.pipelines.migrations.intake import judge
 from cdp_pipelines.pipelines.migrations.kinds import TAG_REQUEST
 from cdp_pipelines.pipelines.migrations.runs import dead_owner
-from cdp_pipelines.pipelines.migrations.services import MigrationServices
+from cdp_pipelines.pipelines.migrations.services import MigrationServices, SharedServices
 from cdp_pipelines.stores.migration_jobs import Owned
 
 logger = logging.getLogger(__name__)
 
 Document = dict[str, Any]
-ALREADY_RUNNING = Rejected("JOBALREADY_RUNNING", 409, "Another run is working on this company's migration.")
+ALREADY_RUNNING = Rejected("JOB_ALREADY_RUNNING", 409, "Another run is working on this company's migration.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,13 @@ def refuse(services: MigrationServices, order: Order, rejected: Rejected) -> dg.
     )
 
 
-def fail_before_opening(context: dg.AssetExecutionContext, services: MigrationServices, error: CdpError) -> dg.Failure:
+def fail_before_opening(context: dg.AssetExecutionContext, services: SharedServices, error: CdpError) -> dg.Failure:
     """End the run's request, if a request asked for it, because of what went wrong before there was a job."""
     company, wanted = context.partition_key, context.run.tags.get(TAG_REQUEST, "")
     if wanted:
         try:
             identifier = services.requests.identifier(wanted, company)
-            end_request(services, company, identifier, {}, FAILED, error)
+            write_end(services, company, identifier, FAILED, error=error)
         except CdpError as exc:
             # The sweeper ends it once MongoDB is back.
             logger.warning("[%s] the request could not be ended (%s)", wanted, exc.code)

@@ -36,6 +36,14 @@ class MigrationResource(dg.ConfigurableResource[None]):
         """Stores and outside systems of one migration; only MongoDB's settings are needed at once."""
         return MigrationServices(self, kind)
 
+    def shared_services(self) -> "SharedServices":
+        """What all migrations have in common."""
+        return SharedServices(self)
+
+    def close(self) -> None:
+        """Give the connections back, for commands; Dagster closes those of runs."""
+        self.cdp_mongo.close()
+
 
 def from_environment(cdp_mongo: CdpMongoResource | None = None) -> MigrationResource:
     """The resource that takes every setting from the environment when it needs it."""
@@ -47,20 +55,15 @@ def from_environment(cdp_mongo: CdpMongoResource | None = None) -> MigrationReso
     )
 
 
-class MigrationServices:
-    """Stores and outside systems of one migration, and the clock."""
+class SharedServices:
+    """What every migration asks, whichever it is: companies, requests, the CRM. And the clock."""
 
-    def __init__(
-        self, resources: MigrationResource, kind: MigrationKind, *, now: Callable[[], datetime] = utc_now
-    ) -> None:
+    def __init__(self, resources: MigrationResource, *, now: Callable[[], datetime] = utc_now) -> None:
         self._resources = resources
-        self.kind = kind
         self.now = now
         self.database: Database[dict[str, Any]] = resources.cdp_mongo.database()
         self.companies = CompanyStore(self.database)
         self.requests = MigrationRequests(self.database)
-        self.jobs = MigrationJobs(self.database, kind.jobs, lease_seconds=resources.lease_seconds)
-        self.failures = MigrationFailures(self.database, kind.kind)
         self.alert_causes = AlertCauses(self.database)
 
     def company(self, company_sso_id: str) -> Company:
@@ -80,15 +83,31 @@ class MigrationServices:
         Raises:
             PermanentFailure: `CID_NOT_FOUND`, its CRM organization is not known.
         """
-        if company.cid is None:
-            raise PermanentFailure("CID_NOT_FOUND", "This company has no cid, so its CRM organization is not known.")
-        return self._resources.crm.open(company.cid)
-
-    def launchpad(self, company_sso_id: str, *, request_id: str) -> LaunchpadClient:
-        """The launchpad on behalf of one company."""
-        return self._resources.launchpad.open(company_sso_id, request_id=request_id)
+        return self._resources.crm.open(_cid(company))
 
     def alert_once(self, cause: str, text: str, *, request_id: str = "") -> None:
         """Alert the people on duty, once a cause."""
         if self.alert_causes.first_time(cause, now=self.now()):
             self._resources.alerts.open().send(text, cause=cause, request_id=request_id)
+
+
+class MigrationServices(SharedServices):
+    """Stores and outside systems of one migration."""
+
+    def __init__(
+        self, resources: MigrationResource, kind: MigrationKind, *, now: Callable[[], datetime] = utc_now
+    ) -> None:
+        super().__init__(resources, now=now)
+        self.kind = kind
+        self.jobs = MigrationJobs(self.database, kind.jobs, lease_seconds=resources.lease_seconds)
+        self.failures = MigrationFailures(self.database, kind.kind)
+
+    def launchpad(self, company_sso_id: str, *, request_id: str) -> LaunchpadClient:
+        """The launchpad on behalf of one company."""
+        return self._resources.launchpad.open(company_sso_id, request_id=request_id)
+
+
+def _cid(company: Company) -> int:
+    if company.cid is None:
+        raise PermanentFailure("CID_NOT_FOUND", "This company has no cid, so its CRM organization is not known.")
+    return company.cid

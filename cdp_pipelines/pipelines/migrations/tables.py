@@ -28,10 +28,10 @@ def outcome_table(job: Mapping[str, Any]) -> dg.TableMetadataValue:
     return table(("outcome", "reason", "rows"), records)
 
 
-def failure_table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
-    """The first failed rows: the audit's id, why, and where to look."""
+def failure_table(rows: Sequence[Mapping[str, Any]], what: str) -> dg.TableMetadataValue:
+    """The first failed rows: the id of `what` failed, why, and where to look."""
     records = [(str(row["id"]), row["reason_code"], row["details"]) for row in rows[:SHOWN_FAILURES]]
-    return table(("audit", "reason", "details"), records)
+    return table((what, "reason", "details"), records)
 
 
 def table(columns: Sequence[str], records: Sequence[Sequence[Any]]) -> dg.TableMetadataValue:

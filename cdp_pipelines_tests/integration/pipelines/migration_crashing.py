@@ -50,7 +50,7 @@ def _execute(doomed: DoomedMigration) -> int:
     resource = migration_resource(doomed.env, doomed.database, crm=crm, lease_seconds=0)
     if doomed.work == "replay":
         from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS
-        from cdp_pipelines.pipelines.activity_logs.replay import replay
+        from cdp_pipelines.pipelines.migrations.replay import replay
 
         replay(resource.services(ACTIVITY_LOGS), doomed.company, str(uuid.uuid4()))
         resource.cdp_mongo.close()

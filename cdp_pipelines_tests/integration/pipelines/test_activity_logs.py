@@ -337,16 +337,16 @@ def test_reconciliation_finds_missing_extra_and_different(migrations: Migrations
     m.crm.connection.execute("DELETE FROM audits WHERE id = 5")
     services = m.services()
     # What is missing is written again by a forced run, so the comparison alone is run on a job of its own.
-    from cdp_pipelines.pipelines.activity_logs.pages import Source
-    from cdp_pipelines.pipelines.activity_logs.reconcile import reconcile
+    from cdp_pipelines.pipelines.activity_logs.pages import AuditSource
     from cdp_pipelines.pipelines.migrations.hold import Hold
+    from cdp_pipelines.pipelines.migrations.reconcile import reconcile
 
     collection.delete_one({"_id": logs[0]["_id"]})
     job = m.job()
     owned = services.jobs.reopen(job, "comparing", {"reconciliation": None}, now=services.now())
     assert owned is not None
     hold = Hold(services, owned)
-    source = Source(services, services.company(m.company), None)
+    source = AuditSource(services, services.company(m.company), None)
     found = reconcile(hold, source, hold.beat())["reconciliation"]
     source.close()
     assert found["ids"] == {"missing": ["1"], "different": ["2", "3"], "extra": ["4", "5"]}

@@ -216,7 +216,7 @@ def test_a_rollback_killed_anywhere_and_repeated(company: Company) -> None:
 
 
 def test_a_replay_killed_anywhere_and_repeated(company: Company) -> None:
-    from cdp_pipelines.pipelines.activity_logs.replay import replay
+    from cdp_pipelines.pipelines.migrations.replay import replay
 
     m = company.m
 

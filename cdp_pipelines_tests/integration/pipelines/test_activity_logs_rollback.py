@@ -7,7 +7,8 @@ import pytest
 from bson import ObjectId
 from pymongo import monitoring
 
-from cdp_pipelines.stores.activity_logs import DELETE_ROWS, ActivityLogs
+from cdp_pipelines.stores.activity_logs import ActivityLogs
+from cdp_pipelines.stores.migrated_documents import DELETE_ROWS
 from cdp_pipelines_tests.integration.pipelines.migration_harness import BEFORE, SYNCED, Document, Migrations
 
 UNREADABLE = "---\nname:\n\t- a\n"

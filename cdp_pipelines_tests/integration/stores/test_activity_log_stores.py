@@ -52,8 +52,8 @@ def test_what_another_loader_wrote_is_present(logs: ActivityLogs, db: Db) -> Non
     written = logs.insert([log(7), log(8)])
     assert (written.inserted, written.present, written.failed) == (1, [0], {})
     assert [document["external_id"] for document in logs.others(limit=10)] == ["crm_audit:7"]
-    assert logs.delete_others() == 1
-    assert logs.delete_others() == 0
+    assert logs.delete(logs.doomed_others()) == 1
+    assert logs.doomed_others() == []
 
 
 def test_what_cannot_be_stored_fails_alone(logs: ActivityLogs, db: Db) -> None:
@@ -67,7 +67,7 @@ def test_what_cannot_be_stored_fails_alone(logs: ActivityLogs, db: Db) -> None:
 def test_ids_are_the_companys_and_in_the_order_of_the_source(logs: ActivityLogs, db: Db) -> None:
     ids = [logs.document_id(number) for number in (0, 1, 255, 256, 2**40, 2**63 - 1)]
     assert ids == sorted(ids)
-    assert [logs.audit_id_of(each) for each in ids] == [0, 1, 255, 256, 2**40, 2**63 - 1]
+    assert [logs.row_id_of(each) for each in ids] == [0, 1, 255, 256, 2**40, 2**63 - 1]
     assert logs.document_id(1) != ActivityLogs(db, OTHER).document_id(1)
 
 
@@ -78,13 +78,13 @@ def test_no_method_reaches_another_company(logs: ActivityLogs, db: Db) -> None:
     theirs.insert([log(1, OTHER)])
     before = list(db["activity_logs"].find({}))
     assert logs.present([1, 9]) == set()
-    assert logs.by_audit([1, 9]) == {}
+    assert logs.by_row([1, 9]) == {}
     assert list(logs.migrated(after=0)) == []
     assert logs.live_feed(["c1"], NOW, NOW, wanted=bool) == []
     assert logs.first_live(["c1"]) == {}
     assert logs.complete([(document["_id"], {"entity_name": "N"}) for document in before]) == 0
-    assert logs.delete_some(after=0) == (0, None)
-    assert logs.delete_others() == 0
+    assert logs.doomed(after=0) == logs.doomed_others() == []
+    assert logs.delete(before) == 0
     assert logs.others(limit=5) == []
     assert logs.count_migrated() == 0
     assert list(db["activity_logs"].find({})) == before
@@ -95,7 +95,7 @@ def test_reading_back_goes_by_audit_and_leaves_the_live_feed_out(logs: ActivityL
     db["activity_logs"].insert_one({"company_sso_id": COMPANY, "customer_id": "c1", "timestamp": NOW})
     assert [audit for audit, _ in logs.migrated(after=1, batch_size=1)] == [2, 3]
     assert logs.present([1, 2, 9]) == {1, 2}
-    assert sorted(logs.by_audit([1, 9])) == [1]
+    assert sorted(logs.by_row([1, 9])) == [1]
     assert len(logs.live_feed(["c1"], NOW, NOW, wanted=bool)) == 1
     assert logs.live_feed(["c1"], NOW + timedelta(seconds=1), LATER, wanted=bool) == []
     assert logs.live_feed(["c2"], NOW, NOW, wanted=bool) == []
@@ -115,9 +115,11 @@ def test_completing_writes_only_what_is_absent_at_that_moment(logs: ActivityLogs
 
 def test_deleting_goes_on_after_the_last(logs: ActivityLogs) -> None:
     logs.insert([log(number) for number in range(1, 4)])
-    assert logs.delete_some(after=2) == (1, 3)
-    assert logs.delete_some(after=0) == (2, 2)
-    assert logs.delete_some(after=0) == (0, None)
+    assert [document["external_id"] for document in logs.doomed(after=2, fields=["external_id"])] == ["crm_audit:3"]
+    assert logs.delete(logs.doomed(after=2)) == 1
+    assert [set(document) for document in logs.doomed(after=0)] == [{"_id"}, {"_id"}]
+    assert logs.delete(logs.doomed(after=0)) == 2
+    assert logs.delete(logs.doomed(after=0)) == 0
 
 
 def test_the_unique_index_is_there_and_holds(logs: ActivityLogs, db: Db) -> None:

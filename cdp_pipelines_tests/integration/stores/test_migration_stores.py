@@ -95,7 +95,7 @@ def test_a_page_counts_once_however_often_it_is_told(jobs: MigrationJobs) -> Non
     page = Counts(3, {"contact_not_found": 1}, 1, {"actor_deleted": 2})
     failure = [RowFailure("4", "unreadable_changes", "why")]
     for _ in range(3):
-        job = jobs.advance(owned, "shard_0", page, failure, from_id=0, to_id=9, done=False, now=NOW)
+        job = jobs.advance(owned, "shard_0", page, {"failed_rows": failure}, from_id=0, to_id=9, done=False, now=NOW)
         assert job is not None
         assert (job["records_processed"], job["records_migrated"], job["records_failed"]) == (5, 3, 1)
     assert job is not None
@@ -106,10 +106,10 @@ def test_a_page_counts_once_however_often_it_is_told(jobs: MigrationJobs) -> Non
         "failed": 1,
     }  # fmt: skip
     assert found(jobs, owned)["failed_rows"] == [failure[0].as_document()]
-    assert jobs.advance(owned, "shard_0", page, [], from_id=5, to_id=20, done=False, now=NOW) is None
-    assert jobs.advance(Owned(owned.job_id, OTHER, "run-1"), "shard_0", page, [], from_id=9, to_id=20, done=False,
+    assert jobs.advance(owned, "shard_0", page, {}, from_id=5, to_id=20, done=False, now=NOW) is None
+    assert jobs.advance(Owned(owned.job_id, OTHER, "run-1"), "shard_0", page, {}, from_id=9, to_id=20, done=False,
                         now=NOW) is None  # fmt: skip
-    assert jobs.advance(Owned(owned.job_id, COMPANY, "run-2"), "shard_0", page, [], from_id=9, to_id=20, done=False,
+    assert jobs.advance(Owned(owned.job_id, COMPANY, "run-2"), "shard_0", page, {}, from_id=9, to_id=20, done=False,
                         now=NOW) is None  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def test_shards_side_by_side_lose_no_count(jobs: MigrationJobs) -> None:
     def work(name: str) -> None:
         for position in range(10):
             page = Counts(1, {"contact_not_found": 1})
-            jobs.advance(owned, name, page, [], from_id=position, to_id=position + 1, done=position == 9, now=NOW)
+            jobs.advance(owned, name, page, {}, from_id=position, to_id=position + 1, done=position == 9, now=NOW)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, names))
@@ -135,7 +135,16 @@ def test_a_job_lists_its_first_failed_rows_only(jobs: MigrationJobs) -> None:
     jobs.set_shards(owned, {"shard_0": ShardRange(0, 9_000)}, total=2_000, now=NOW)
     for page in range(2):
         failures = [RowFailure(str(page * 700 + number), "x") for number in range(700)]
-        jobs.advance(owned, "shard_0", Counts(failed=700), failures, from_id=page, to_id=page + 1, done=False, now=NOW)
+        jobs.advance(
+            owned,
+            "shard_0",
+            Counts(failed=700),
+            {"failed_rows": failures},
+            from_id=page,
+            to_id=page + 1,
+            done=False,
+            now=NOW,
+        )
     job = found(jobs, owned)
     assert [row["id"] for row in job["failed_rows"]] == [str(number) for number in range(LISTED_ON_JOB)]
     assert job["records_failed"] == 1_400
@@ -145,7 +154,7 @@ def test_values_that_look_like_operators_stay_values(jobs: MigrationJobs) -> Non
     owned = opened(jobs)
     jobs.set_shards(owned, {"shard_0": ShardRange(0, 9)}, total=1, now=NOW)
     failure = RowFailure("$records_total", "$x", "$$ROOT")
-    jobs.advance(owned, "shard_0", Counts(failed=1), [failure], from_id=0, to_id=9, done=True, now=NOW)
+    jobs.advance(owned, "shard_0", Counts(failed=1), {"failed_rows": [failure]}, from_id=0, to_id=9, done=True, now=NOW)
     assert found(jobs, owned)["failed_rows"] == [failure.as_document()]
 
 

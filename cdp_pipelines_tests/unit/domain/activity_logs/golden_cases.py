@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from cdp_pipelines.domain.activity_logs.actors import known_actors
-from cdp_pipelines.domain.activity_logs.audits import Audit, ContactRef, CrmUser
+from cdp_pipelines.domain.activity_logs.audits import Audit
 from cdp_pipelines.domain.activity_logs.categories import CategoryTable, read_category_table
-from cdp_pipelines.domain.activity_logs.transform import Draft, Settled, Skipped, begin, finish, settle
+from cdp_pipelines.domain.activity_logs.transform import Draft, Settled, begin, finish, settle
+from cdp_pipelines.domain.crm_records import ContactRef, CrmUser
 from cdp_pipelines.domain.failures import RowFailure
+from cdp_pipelines.domain.outcomes import Skipped
 from cdp_pipelines.resources.crm_mapping import load_categories
 
 FOLDER = Path(__file__).parent / "golden"

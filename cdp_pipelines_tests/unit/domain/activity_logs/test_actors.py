@@ -1,7 +1,7 @@
 import pytest
 
-from cdp_pipelines.domain.activity_logs.actors import actor_of, email_key, is_user, known_actors
-from cdp_pipelines.domain.activity_logs.audits import CrmUser
+from cdp_pipelines.domain.activity_logs.actors import actor_of, is_user, known_actors
+from cdp_pipelines.domain.crm_records import CrmUser, email_key
 from cdp_pipelines_tests.unit.domain.activity_logs.golden_cases import audit_of
 
 

@@ -9,12 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cdp_pipelines.domain.activity_logs.actors import known_actors
-from cdp_pipelines.domain.activity_logs.audits import Audit, ContactRef, CrmUser
+from cdp_pipelines.domain.activity_logs.audits import Audit
 from cdp_pipelines.domain.activity_logs.categories import read_category_table
 from cdp_pipelines.domain.activity_logs.changes import storable
-from cdp_pipelines.domain.activity_logs.transform import Draft, Settled, Skipped, begin, finish, milliseconds, settle
+from cdp_pipelines.domain.activity_logs.transform import Draft, Settled, begin, finish, settle
+from cdp_pipelines.domain.crm_records import ContactRef, CrmUser, milliseconds
 from cdp_pipelines.domain.failures import RowFailure
 from cdp_pipelines.domain.migrations import Counts, shard_ranges
+from cdp_pipelines.domain.outcomes import Skipped
 from cdp_pipelines.domain.reconciliation import Pair, Tally, content_digest, merged
 from cdp_pipelines.resources.crm_mapping import load_categories
 

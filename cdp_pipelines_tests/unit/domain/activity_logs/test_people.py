@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from cdp_pipelines.domain.activity_logs.categories import AuditKind
-from cdp_pipelines.domain.activity_logs.people import commented_person, id_text, person_of
+from cdp_pipelines.domain.activity_logs.people import commented_person, person_of
+from cdp_pipelines.domain.crm_records import id_text
 from cdp_pipelines_tests.unit.domain.activity_logs.golden_cases import audit_of
 
 DEAL, PERSON = AuditKind("deal", "deal"), AuditKind("contact", "person", is_person=True)

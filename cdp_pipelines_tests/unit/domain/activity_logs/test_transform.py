@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from cdp_pipelines.domain.activity_logs.transform import SKIP_REASONS, Draft, begin, milliseconds
+from cdp_pipelines.domain.activity_logs.transform import SKIP_REASONS, Draft, begin
+from cdp_pipelines.domain.crm_records import milliseconds
 from cdp_pipelines_tests.unit.domain.activity_logs.golden_cases import as_text, audit_of, becomes, golden_cases, table
 
 CASES = dict(golden_cases())

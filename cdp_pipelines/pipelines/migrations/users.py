@@ -1,37 +1,39 @@
-"""What a page of audits needs from outside, asked once a page and remembered for the run: contacts, users, SSO ids."""
+"""The CRM's users and who they are in the CDP: two hops, asked in batches and remembered for the run (SPEC 5.2)."""
 
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
-from cdp_pipelines.domain.activity_logs.actors import email_key
-from cdp_pipelines.domain.activity_logs.audits import CrmUser
+from cdp_pipelines.domain.crm_records import CrmUser, email_key
 from cdp_pipelines.domain.errors import CdpError, ConfigurationError
-from cdp_pipelines.resources.crm_postgres import CrmDatabase
 from cdp_pipelines.resources.launchpad import LaunchpadClient
-from cdp_pipelines.stores.contact_links import ContactLinks
 
 REMEMBERED_USERS: Final = 50_000
 PAUSE_SECONDS: Final = 60.0
 """After a failure the launchpad is left alone this long, so that its outage does not cost every page its timeouts."""
+LAUNCHPAD_OUTAGES: Final = "launchpad_outages"
 
 logger = logging.getLogger(__name__)
 
 
-class ActorDirectory:
-    """CRM users and their SSO ids, two hops, batched and cached; the launchpad's outage never fails a record."""
+class UserDirectory:
+    """CRM users and their SSO ids; the launchpad's outage never fails a record."""
 
     def __init__(
-        self, crm: CrmDatabase, launchpad: Callable[[], LaunchpadClient], *, pause_seconds: float = PAUSE_SECONDS
+        self,
+        ask_crm: Callable[[Sequence[int]], dict[int, CrmUser]],
+        launchpad: Callable[[], LaunchpadClient],
+        *,
+        pause_seconds: float = PAUSE_SECONDS,
     ) -> None:
-        self._crm = crm
+        self._ask_crm = ask_crm
         self._launchpad = launchpad
         self._pause_seconds = pause_seconds
         self._users: dict[int, CrmUser | None] = {}
         self._sso_ids: dict[str, str | None] = {}
         self._silent_until = 0.0
-        self.outages = 0
+        self._outages = 0
 
     def users(self, ids: Collection[int]) -> dict[int, CrmUser]:
         """The organization's users among these ids."""
@@ -41,7 +43,7 @@ class ActorDirectory:
                 self._users.clear()
                 self._sso_ids.clear()
                 missing = list(ids)
-            found = self._crm.users(missing)
+            found = self._ask_crm(missing)
             self._users |= {number: found.get(number) for number in missing}
         return {number: user for number in ids if (user := self._users[number]) is not None}
 
@@ -53,26 +55,23 @@ class ActorDirectory:
             self._ask(missing)
         return {key: sso_id for key in emails if (sso_id := self._sso_ids.get(key)) is not None}
 
+    def new_outages(self) -> Mapping[str, int]:
+        """The launchpad's outages since this was last asked, under the name that counts them on a job."""
+        outages, self._outages = self._outages, 0
+        return {LAUNCHPAD_OUTAGES: outages} if outages else {}
+
     def _ask(self, emails: list[str]) -> None:
         try:
             found = self._launchpad().sso_ids(emails)
         except ConfigurationError:
-            # Nobody has set it up, which is no outage: better told than every actor a deleted user.
+            # Nobody has set it up, which is no outage: better told than every user unknown.
             raise
         except CdpError as exc:
-            # SPEC 5.2: an outage makes the actor a deleted user, is counted, and the record is kept.
-            self.outages += 1
+            # SPEC 5.2: an outage is counted, and the record is kept.
+            self._outages += 1
             self._silent_until = time.monotonic() + self._pause_seconds
             logger.warning(
                 "the launchpad does not answer (%s); not asked again for %.0f s", exc.code, self._pause_seconds
             )
             return
         self._sso_ids |= {email_key(email): found.get(email_key(email)) for email in emails}
-
-
-class Lookups:
-    """Everything a page is transformed with."""
-
-    def __init__(self, contacts: ContactLinks, actors: ActorDirectory) -> None:
-        self.contacts = contacts
-        self.actors = actors

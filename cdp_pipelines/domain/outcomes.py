@@ -1,0 +1,30 @@
+"""What becomes of one row of a source: a document, left out by rule, or failed (`failures.RowFailure`).
+
+Every row has exactly one of them, so that counts add up (SPEC section 2).
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from cdp_pipelines.domain.failures import RowFailure
+
+INVALID_TIMESTAMP: Final = "invalid_timestamp"
+WRITE_FAILED: Final = "write_failed"
+
+
+@dataclass(slots=True)
+class Ready:
+    """A finished document, and what is to be counted of it beside its outcome."""
+
+    document: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Left out by rule; no mistake."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Ready | Skipped | RowFailure
