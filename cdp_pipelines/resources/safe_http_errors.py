@@ -1,0 +1,25 @@
+"""How a fetch can fail. Texts name the host at most, never path or query: those may hold secrets or personal data."""
+
+from cdp_pipelines.domain.errors import PermanentFailure, TransientFailure
+
+
+class FetchBlocked(PermanentFailure):
+    """The address, or one that it redirects to, may not be fetched. Nothing was sent to a place that is forbidden."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("FETCH_BLOCKED", message)
+
+
+class FetchTooLarge(PermanentFailure):
+    """The file is larger than the policy takes."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("FETCH_TOO_LARGE", message)
+
+
+class FetchFailed(TransientFailure):
+    """Not reached, too slow, cut off, or answered with a failure. `worth_retrying`: another try soon may do better."""
+
+    def __init__(self, message: str, *, http_status: int | None = None, worth_retrying: bool = False) -> None:
+        super().__init__("FETCH_FAILED", message, details={"http_status": http_status} if http_status else None)
+        self.worth_retrying = worth_retrying
