@@ -96,7 +96,7 @@ class SafeFetcher:
             FetchTooLarge: the file is larger than the policy takes.
             FetchFailed: it could not be had.
         """
-        from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_fixed
+        from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_fixed
 
         from cdp_pipelines.resources.safe_http_network import deadline
 
@@ -104,7 +104,7 @@ class SafeFetcher:
         self._policy.check(address)
         retrying = Retrying(
             retry=retry_if_exception(lambda exc: isinstance(exc, FetchFailed) and exc.worth_retrying),
-            stop=stop_after_attempt(self._policy.attempts),
+            stop=stop_after_attempt(self._policy.attempts) | stop_after_delay(self._policy.total_seconds),
             wait=wait_fixed(self._policy.retry_wait_seconds),
             reraise=True,
         )
