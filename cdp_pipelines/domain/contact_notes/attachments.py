@@ -1,0 +1,242 @@
+"""Rules about the attachments of CRM notes (SPEC 6): their type, their names, and whether a file is what it should be.
+
+Type and names come from what the CRM declares and from nothing else, so that a comparison made later gets the same
+without the file. Not here: what a file's bytes give away (`magic_bytes.py`), fetching it (`resources/safe_http.py`).
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+from urllib.parse import quote
+
+from cdp_pipelines.domain.contact_notes.declared_types import (
+    Kind,
+    asset_extension,
+    kind_of_content_type,
+    kind_of_extension,
+    office_content_type,
+    plain_content_type,
+)
+from cdp_pipelines.domain.contact_notes.magic_bytes import danger, is_plain_text, signature
+
+ATTACHMENT_DOWNLOAD_FAILED: Final = "ATTACHMENT_DOWNLOAD_FAILED"
+ATTACHMENT_SSRF_BLOCKED: Final = "ATTACHMENT_SSRF_BLOCKED"
+ATTACHMENT_TYPE_MISMATCH: Final = "ATTACHMENT_TYPE_MISMATCH"
+ATTACHMENT_TOO_LARGE: Final = "ATTACHMENT_TOO_LARGE"
+LARGEST_ATTACHMENT_BYTES: Final = 25 * 1024 * 1024
+LONGEST_FILE_NAME: Final = 255
+UNKNOWN_CONTENT_TYPE: Final = "application/octet-stream"
+
+AttachmentSource: TypeAlias = Literal["image", "audio", "document"]
+AttachmentType: TypeAlias = Literal["image", "doc", "pdf", "video", "voice_note", "xlsx"]
+
+_KIND_OF_TYPE: Final[dict[AttachmentType, Kind]] = {"image": "image", "voice_note": "audio", "video": "video"}
+_TYPE_OF_KIND: Final[dict[Kind | None, AttachmentType]] = {"pdf": "pdf", "sheet": "xlsx"}
+_EXTENSION: Final = re.compile(r"[a-z0-9]{1,8}")
+
+# Formats that hold sound as well as pictures, or of which the first bytes do not say.
+_SOUND_TOO: Final = frozenset(
+    {"application/ogg", "video/mp4", "video/quicktime", "video/x-matroska", "video/x-ms-asf", "video/mpeg"}
+)
+_OFFICE_CONTAINERS: Final = frozenset({"application/zip", "application/x-ole-storage", "application/rtf"})
+_ARCHIVES: Final = frozenset(
+    {
+        "application/zip",
+        "application/vnd.rar",
+        "application/x-7z-compressed",
+        "application/gzip",
+        "application/x-bzip2",
+        "application/x-xz",
+        "application/x-tar",
+    }
+)
+_NOT: Final[dict[Kind, str]] = {
+    "image": "it is not an image",
+    "audio": "it is not a sound file",
+    "video": "it is not a video",
+    "pdf": "it is not a PDF",
+    "office": "it is not an office document",
+    "sheet": "it is not a spreadsheet",
+    "archive": "it is not an archive",
+    "text": "it is not plain text",
+}
+
+# What cannot be made to run, besides sounds and videos; all else is for saving only.
+_HARMLESS: Final = frozenset(
+    {
+        "image/png",
+        "image/jpeg",
+        "image/gif",
+        "image/webp",
+        "image/bmp",
+        "image/tiff",
+        "image/heic",
+        "image/avif",
+        "application/pdf",
+        "application/rtf",
+        *_ARCHIVES,
+    }
+)
+# Formats that hold sound and pictures go by what the attachment is shown as.
+_SHOWN_AS: Final[dict[AttachmentType, dict[str, str]]] = {
+    "voice_note": {
+        "application/ogg": "audio/ogg",
+        "video/mp4": "audio/mp4",
+        "video/quicktime": "audio/mp4",
+        "video/x-matroska": "audio/webm",
+        "video/x-ms-asf": "audio/x-ms-wma",
+    },
+    "video": {
+        "application/ogg": "video/ogg",
+        "video/x-matroska": "video/webm",
+        "video/x-ms-asf": "video/x-ms-wmv",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CrmAttachment:
+    """A row of `crm_note_images`, `crm_note_audios` or `crm_note_attachments`; `source` says of which."""
+
+    id: int
+    source: AttachmentSource
+    url: str
+    file_name: str | None
+    content_type: str | None
+    file_size: int | None
+
+
+def attachment_type(attachment: CrmAttachment) -> AttachmentType:
+    """The type that the CDP shows it as."""
+    declared = kind_of_content_type(plain_content_type(attachment.content_type))
+    if declared == "video":
+        return "video"
+    if attachment.source == "image" or declared == "image":
+        return "image"
+    if attachment.source == "audio" or declared == "audio":
+        return "voice_note"
+    return _TYPE_OF_KIND.get(_declared_kind(attachment), "doc")
+
+
+def asset_name(attachment: CrmAttachment) -> str:
+    """What it is called in storage, such as `image-12.png`; ids are only unique within their table."""
+    extension = asset_extension(_extension(attachment), plain_content_type(attachment.content_type))
+    return f"{attachment.source}-{attachment.id}" + (f".{extension}" if extension else "")
+
+
+def attachment_key(company_sso_id: str, legacy_crm_note_id: str, attachment: CrmAttachment) -> str:
+    """Its key in the object store, the same on every run.
+
+    Raises:
+        ValueError: the company or the note has an empty id.
+    """
+    return f"{_segment(company_sso_id)}/{_segment(legacy_crm_note_id)}/{asset_name(attachment)}"
+
+
+def file_name_of(attachment: CrmAttachment) -> str:
+    """The name that a reader sees: the CRM's without folders and without what could mislead or break a line."""
+    name = _safe_name(attachment.file_name or "")
+    if not name:
+        return asset_name(attachment)
+    if len(name) <= LONGEST_FILE_NAME:
+        return name
+    extension = _extension(attachment)
+    ending = f".{extension}" if extension else ""
+    return name[: LONGEST_FILE_NAME - len(ending)].rstrip() + ending
+
+
+def mismatch(head: bytes, attachment: CrmAttachment, answered_content_type: str) -> str | None:
+    """Why a file that begins so is not what was declared; None if it is.
+
+    An image must be an image, and need not be the kind of image it is called: readers look for themselves. The same
+    holds among sounds, videos, office documents and archives. What the server answered counts where nothing else does.
+    """
+    if not head:
+        return "it is empty"
+    kind = (
+        _KIND_OF_TYPE.get(attachment_type(attachment))
+        or _declared_kind(attachment)
+        or kind_of_content_type(plain_content_type(answered_content_type))
+    )
+    reason = danger(head)
+    if reason is not None or kind is None or _fits(head, kind, attachment):
+        return reason
+    return _NOT[kind]
+
+
+def stored_content_type(attachment: CrmAttachment, head: bytes) -> str:
+    """What it is stored and served as: by its bytes and a list of harmless types, never as a page or script."""
+    if danger(head) is not None:
+        return UNKNOWN_CONTENT_TYPE
+    found = signature(head)
+    if found is None:
+        return (
+            _stored_as_text(attachment) if _declares_text(attachment) and is_plain_text(head) else UNKNOWN_CONTENT_TYPE
+        )
+    found = _SHOWN_AS.get(attachment_type(attachment), {}).get(found, found)
+    office = office_content_type(found, _extension(attachment), plain_content_type(attachment.content_type))
+    harmless = found in _HARMLESS or found.startswith(("audio/", "video/"))
+    return office or (found if harmless else UNKNOWN_CONTENT_TYPE)
+
+
+def _declared_kind(attachment: CrmAttachment) -> Kind | None:
+    content_type = plain_content_type(attachment.content_type)
+    by_type, by_name = kind_of_content_type(content_type), kind_of_extension(_extension(attachment))
+    # "text/plain" is what programs say that know no better, so a name that says more is believed.
+    return by_name or by_type if by_type is None or content_type == "text/plain" else by_type
+
+
+def _declares_text(attachment: CrmAttachment) -> bool:
+    # Windows calls a CSV file what it opens it with.
+    return "text" in (_declared_kind(attachment), kind_of_extension(_extension(attachment)))
+
+
+def _fits(head: bytes, kind: Kind, attachment: CrmAttachment) -> bool:
+    found = signature(head) or ""
+    if kind == "image":
+        return found.startswith("image/")
+    if kind == "audio":
+        return found.startswith("audio/") or found in _SOUND_TOO
+    if kind == "video":
+        return found.startswith("video/") or found == "application/ogg"
+    if kind == "pdf":
+        return found == "application/pdf"
+    if kind == "archive":
+        return found in _ARCHIVES
+    if kind == "text":
+        return is_plain_text(head)
+    return found in _OFFICE_CONTAINERS or (_declares_text(attachment) and is_plain_text(head))
+
+
+def _stored_as_text(attachment: CrmAttachment) -> str:
+    extension = _extension(attachment)
+    content_type = plain_content_type(attachment.content_type)
+    if extension == "csv" or content_type == "text/csv":
+        return "text/csv"
+    return "application/json" if extension == "json" or content_type == "application/json" else "text/plain"
+
+
+def _extension(attachment: CrmAttachment) -> str:
+    _, dot, extension = _safe_name(attachment.file_name or "").rpartition(".")
+    extension = extension.lower()
+    return extension if dot and _EXTENSION.fullmatch(extension) else ""
+
+
+def _safe_name(text: str) -> str:
+    last = re.split(r"[/\\]", text)[-1]
+    return "".join(character for character in last if _is_shown(character)).strip(" .\u00a0\u3000")
+
+
+def _is_shown(character: str) -> bool:
+    # Joiners are part of how some scripts and emojis are written; all other format characters only mislead.
+    category = unicodedata.category(character)
+    return category not in ("Cc", "Cf", "Cs", "Zl", "Zp") or character in "\u200c\u200d"
+
+
+def _segment(text: str) -> str:
+    if not text:
+        raise ValueError("An attachment's key needs the ids of the company and of the note.")
+    # Different ids stay different, and none of them leads out of its folder.
+    quoted = quote(text, safe="", errors="surrogatepass")
+    return "%2E" if quoted == "." else quoted.replace("..", "%2E%2E")
