@@ -1,10 +1,12 @@
 """The demo CRM's tables in PostgreSQL, as Rails would have made them (SPEC 5.1).
 
-Belongs here: tables of the activity logs' source and emptying them of one organization. Not here: rows
-(`demo_crm.py`). Only primary keys exist, as in the CRM itself: nothing may rely on another index.
+Belongs here: tables of the activity logs' source, and emptying all tables of one organization. Not here: the tables of
+notes (`crm_notes_schema.py`), rows (`demo_crm.py`). Only primary keys exist, as in the CRM itself: nothing may rely on another index.
 """
 
 from typing import TYPE_CHECKING, Final
+
+from cdp_pipelines.local.crm_notes_schema import NOTES, create_notes_schema, empty_note_children
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -34,7 +36,7 @@ AUDIT_TYPES: Final = (
 USER_COLUMNS: Final = ("id", "email", "full_name", "deleted_at", "organization_id")
 ENTITY_COLUMNS: Final = ("id", "name", "organization_id", "deleted_at")
 ENTITY_TABLES: Final = ("crm_people", "crm_deals", "crm_companies", "tickets", "crm_tasks")
-ORGANIZATION_TABLES: Final = ("audits", "users", *ENTITY_TABLES)
+ORGANIZATION_TABLES: Final = ("audits", "users", *ENTITY_TABLES, NOTES)
 """Every table with rows of one organization, `organization_id` being the company's `cid`."""
 
 _AUDITS: Final = """
@@ -84,13 +86,14 @@ def create_crm_schema(connection: "Connection[tuple[object, ...]]") -> None:
     connection.execute(_USERS)
     for table in ENTITY_TABLES:
         connection.execute(SQL(_ENTITIES).format(table=Identifier(table)))
+    create_notes_schema(connection)
 
 
 def empty_organization(connection: "Connection[tuple[object, ...]]", organization_id: int) -> int:
     """Delete the organization's rows from every table and say how many; nobody else's; the caller commits."""
     from psycopg.sql import SQL, Identifier
 
-    deleted = 0
+    deleted = empty_note_children(connection, organization_id)
     for table in ORGANIZATION_TABLES:
         statement = SQL("DELETE FROM {} WHERE organization_id = %s").format(Identifier(table))
         deleted += connection.execute(statement, (organization_id,)).rowcount
