@@ -23,7 +23,8 @@ _WRITING: Final = "INSERT, UPDATE, DELETE, TRUNCATE"
 def check_crm(findings: Findings) -> Iterator[Finding]:
     """Reach, version, a session that cannot write, the mapping's tables and columns, the categories."""
     from cdp_pipelines.resources.crm_mapping import load_mapping
-    from cdp_pipelines.resources.crm_postgres import SETTING, CrmPostgresResource
+    from cdp_pipelines.resources.crm_postgres import CrmPostgresResource
+    from cdp_pipelines.resources.crm_session import SETTING
 
     dsn = os.environ.get(SETTING, "")
     if not dsn:

@@ -40,7 +40,7 @@ def check_export_history(findings: Findings) -> Iterator[Finding]:
 
 def check_launchpad(findings: Findings) -> Iterator[Finding]:
     """Who did what in the CRM is known only through the launchpad, so it is needed where the CRM is."""
-    from cdp_pipelines.resources.crm_postgres import SETTING
+    from cdp_pipelines.resources.crm_session import SETTING
     from cdp_pipelines.resources.launchpad import LaunchpadResource
 
     name = "LAUNCHPAD_API_ROOT_URL"

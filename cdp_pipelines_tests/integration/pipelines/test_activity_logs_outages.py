@@ -13,7 +13,8 @@ from pymongo.database import Database
 
 from cdp_pipelines.local.stack import LocalStack
 from cdp_pipelines.resources.cdp_mongo import CdpMongoResource
-from cdp_pipelines.resources.crm_postgres import APPLICATION_NAME, CrmPostgresResource
+from cdp_pipelines.resources.crm_postgres import CrmPostgresResource
+from cdp_pipelines.resources.crm_session import APPLICATION_NAME
 from cdp_pipelines_tests.integration.pipelines.migration_harness import (
     Document,
     Migrations,

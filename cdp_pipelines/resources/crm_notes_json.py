@@ -1,0 +1,132 @@
+"""A page of the CRM's notes as its HTTP API writes them, and the notes in it.
+
+Belongs here: reading JSON that others wrote. What is not as the contract says is read as nothing, so that the note is
+judged like any other with a gap; only what makes a page useless is an error. Not here: asking (`crm_notes_api.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any, Final, cast, get_args
+
+from cdp_pipelines.domain.contact_notes.attachments import AttachmentSource, CrmAttachment
+from cdp_pipelines.domain.contact_notes.notes import CrmNote
+from cdp_pipelines.domain.crm_records import id_text
+from cdp_pipelines.domain.errors import PermanentFailure
+from cdp_pipelines.resources.crm_api import EXTRACT_FAILED
+
+_FILES: Final = {"crm_note_images": "image", "crm_note_audios": "audio", "crm_note_attachments": "document"}
+
+
+@dataclass(frozen=True, slots=True)
+class NotesPage:
+    """One page; `total` notes on all of them, `per_page` on each but the last."""
+
+    notes: tuple[CrmNote, ...]
+    page: int
+    per_page: int
+    total: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are."""
+        return max(1, -(-self.total // self.per_page))
+
+
+def read_page(answer: Any, page: int, per_page: int) -> NotesPage:
+    """Read `{data: [note], pagination: {page, per_page, total}}`, the answer to a question for this page.
+
+    Raises:
+        PermanentFailure: `CRM_EXTRACT_FAILED`, it is not such a page, or its notes are not in the order of their ids.
+    """
+    data = answer.get("data") if isinstance(answer, Mapping) else None
+    pagination = answer.get("pagination") if isinstance(answer, Mapping) else None
+    if not isinstance(data, list) or not isinstance(pagination, Mapping):
+        raise _unlike("has no data or no pagination")
+    total, size, number = (_count(pagination.get(name)) for name in ("total", "per_page", "page"))
+    if total is None or not size or number != page:
+        raise _unlike("has a pagination that does not say where it is")
+    if len(data) > size or size > per_page:
+        raise _unlike("has more notes than were asked for")
+    notes = tuple(_note(each) for each in data)
+    if any(after.id <= before.id for before, after in pairwise(notes)):
+        raise _unlike("is not in the order of the notes' ids, without which nothing can be gone on from")
+    return NotesPage(notes, page, size, total)
+
+
+def _note(value: Any) -> CrmNote:
+    if not isinstance(value, Mapping):
+        raise _unlike("holds something that is no note")
+    note_id = _id(value.get("id"))
+    if note_id is None:
+        raise _unlike("holds a note without an id")
+    content = value.get("note")
+    return CrmNote(
+        id=note_id,
+        content=content if isinstance(content, str) else None,
+        creator_id=_id(value.get("creator_id")),
+        person_id=_id(value.get("crm_person_id")),
+        company_id=_id(value.get("crm_company_id")),
+        deal_id=_id(value.get("crm_deal_id")),
+        ticket_id=_id(value.get("ticket_id")),
+        type_id=_id(value.get("crm_note_type_id")),
+        created_at=_instant(value.get("created_at")),
+        updated_at=_instant(value.get("updated_at")),
+        deleted=value.get("deleted_at") is not None,
+        attachments=tuple(
+            found
+            for key, source in _FILES.items()
+            for each in _list(value.get(key))
+            if (found := _file(each, source)) is not None
+        ),
+        has_checkin=bool(value.get("crm_checkin")),
+    )
+
+
+def _file(value: Any, source: str) -> CrmAttachment | None:
+    file_id = _id(value.get("id")) if isinstance(value, Mapping) else None
+    if file_id is None or source not in get_args(AttachmentSource):
+        return None
+    return CrmAttachment(
+        id=file_id,
+        source=cast(AttachmentSource, source),
+        url=_text(value.get("url")) or "",
+        file_name=_text(value.get("file_name")),
+        content_type=_text(value.get("content_type")),
+        file_size=_count(value.get("file_size")),
+    )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _id(value: Any) -> int | None:
+    text = id_text(value)
+    return None if text is None else int(text)
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _instant(value: Any) -> datetime | None:
+    """RFC 3339; one without an offset is UTC, as Rails stores it."""
+    if not isinstance(value, str):
+        return None
+    try:
+        found = datetime.fromisoformat(value.strip())
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _unlike(problem: str) -> PermanentFailure:
+    return PermanentFailure(
+        EXTRACT_FAILED, f"A page of the CRM's API {problem}. See docs/contact-notes.md for what it must be."
+    )
