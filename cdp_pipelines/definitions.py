@@ -22,6 +22,14 @@ from cdp_pipelines.pipelines.contact_export.config import PASSING
 from cdp_pipelines.pipelines.contact_export.jobs import contact_export_job
 from cdp_pipelines.pipelines.contact_export.sensors import contact_export_requests, export_run_failures
 from cdp_pipelines.pipelines.contact_export.services import from_environment
+from cdp_pipelines.pipelines.contact_notes.assets import contact_notes
+from cdp_pipelines.pipelines.contact_notes.checks import CHECKS as CONTACT_NOTE_CHECKS
+from cdp_pipelines.pipelines.contact_notes.config import CONTACT_NOTES
+from cdp_pipelines.pipelines.contact_notes.jobs import (
+    contact_notes_checks_job,
+    contact_notes_migration_job,
+    contact_notes_rollback_job,
+)
 from cdp_pipelines.pipelines.migrations.assets import crm_contact_coverage
 from cdp_pipelines.pipelines.migrations.sensors import migration_requests_sensor, migration_run_failures_sensor
 from cdp_pipelines.pipelines.migrations.services import from_environment as migrations_from_environment
@@ -43,12 +51,17 @@ def default_resources() -> dict[str, Any]:
 
 def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Fresh definitions; `resources` replace the default ones by key, so tests and tools never patch anything."""
-    kinds = {kind.kind: kind for kind in (ACTIVITY_LOGS,)}
-    migration_jobs: list[Any] = [activity_logs_migration_job, activity_logs_rollback_job]
+    kinds = {kind.kind: kind for kind in (ACTIVITY_LOGS, CONTACT_NOTES)}
+    migration_jobs: list[Any] = [
+        activity_logs_migration_job,
+        activity_logs_rollback_job,
+        contact_notes_migration_job,
+        contact_notes_rollback_job,
+    ]
     return dg.Definitions(
-        assets=[contact_exports, crm_contact_coverage, activity_logs],
-        asset_checks=[*ACTIVITY_LOG_CHECKS],
-        jobs=[contact_export_job, *migration_jobs, activity_logs_checks_job],
+        assets=[contact_exports, crm_contact_coverage, activity_logs, contact_notes],
+        asset_checks=[*ACTIVITY_LOG_CHECKS, *CONTACT_NOTE_CHECKS],
+        jobs=[contact_export_job, *migration_jobs, activity_logs_checks_job, contact_notes_checks_job],
         sensors=[
             company_partitions,
             contact_export_requests,

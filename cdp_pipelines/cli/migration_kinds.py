@@ -46,7 +46,21 @@ def _activity_logs(name: str) -> KnownMigration:
     return KnownMigration(name, ACTIVITY_LOGS, checks_job)
 
 
-_KNOWN: Final[Mapping[str, Callable[[str], KnownMigration]]] = {"activity-logs": _activity_logs}
+def _contact_notes(name: str) -> KnownMigration:
+    from cdp_pipelines.pipelines.contact_notes.config import CONTACT_NOTES
+
+    def checks_job() -> "dg.JobDefinition":
+        from cdp_pipelines.pipelines.contact_notes.jobs import contact_notes_checks_job
+
+        return contact_notes_checks_job
+
+    return KnownMigration(name, CONTACT_NOTES, checks_job)
+
+
+_KNOWN: Final[Mapping[str, Callable[[str], KnownMigration]]] = {
+    "activity-logs": _activity_logs,
+    "contact-notes": _contact_notes,
+}
 
 NAMES: Final = tuple(_KNOWN)
 

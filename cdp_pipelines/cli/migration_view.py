@@ -21,6 +21,7 @@ Document = Mapping[str, Any]
 
 STATUS_STYLES: Final = {
     "completed": "green",
+    "completed_success": "green",
     "completed_with_errors": "yellow",
     "halted": "bold red",
     "failed": "bold red",
@@ -34,8 +35,9 @@ STATUS_STYLES: Final = {
 
 _FACTS: Final = (
     "phase", "dry_run", "progress_pct", "records_total", "records_processed", "records_migrated", "records_skipped",
-    "records_failed", "failure_rate", "coverage_pct", "match_pct", "accuracy_pct", "records_rolled_back", "notes",
-    "starts", "requested_by", "request_id", "run_id", "error", "cancel_requested", "created_at", "started_at",
+    "records_failed", "failure_rate", "coverage_pct", "match_pct", "accuracy_pct", "validation",
+    "records_rolled_back", "notes", "starts",
+    "requested_by", "request_id", "run_id", "error", "cancel_requested", "created_at", "started_at",
     "updated_at", "ended_at",
 )  # fmt: skip
 _REQUEST_FACTS: Final = (
@@ -95,6 +97,7 @@ def state_lines(state: CompanyState) -> list[str]:
         ("failure rate", _rate_text(job.get("failure_rate"))),
         ("match", percent_text(job.get("match_pct"))),
         ("accuracy", percent_text(job.get("accuracy_pct"))),
+        ("validation", str((job.get("validation") or {}).get("code") or "")),
         ("coverage", _coverage_text(job)),
         ("rolled back", _count_text(job.get("records_rolled_back"))),
         ("cancel requested", "yes" if job.get("cancel_requested") else ""),

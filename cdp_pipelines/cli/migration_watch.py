@@ -28,6 +28,7 @@ POLL_SECONDS: Final = 0.5
 SLOW_START_SECONDS: Final = 30.0
 _EXIT_CODES: Final = {
     "completed": OK,
+    "completed_success": OK,
     "completed_with_errors": OK,
     "rolled_back": OK,
     "rejected": REFUSED,

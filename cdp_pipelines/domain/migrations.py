@@ -12,6 +12,8 @@ from typing import Final
 IN_PROGRESS: Final = "in_progress"
 HALTED: Final = "halted"
 COMPLETED: Final = "completed"
+COMPLETED_SUCCESS: Final = "completed_success"
+"""What the notes migration calls a job that is completed (SPEC 6)."""
 COMPLETED_WITH_ERRORS: Final = "completed_with_errors"
 FAILED: Final = "failed"
 CANCELED: Final = "canceled"

@@ -10,6 +10,8 @@ from cdp_pipelines.domain.failures import RowFailure
 
 INVALID_TIMESTAMP: Final = "invalid_timestamp"
 WRITE_FAILED: Final = "write_failed"
+GONE_FROM_SOURCE: Final = "gone_from_source"
+"""A quarantined row that the CRM has no more; nothing can be migrated of it."""
 
 
 @dataclass(slots=True)

@@ -22,6 +22,13 @@ AUDIT_COLUMNS: Final = (
 )  # fmt: skip
 USER_COLUMNS: Final = ("id", "organization", "email", "name", "deleted_at")
 ENTITY_COLUMNS: Final = ("id", "organization", "name", "deleted_at")
+NOTE_COLUMNS: Final = (
+    "id", "organization", "content", "creator", "person", "company", "deal", "ticket", "type", "created_at",
+    "updated_at", "deleted_at",
+)  # fmt: skip
+FILE_COLUMNS: Final = ("id", "note", "url", "name", "content_type", "size")
+CHECKIN_COLUMNS: Final = ("id", "note")
+FILE_TABLES: Final = ("image", "audio", "document")
 PERSON: Final = "person"
 
 
@@ -34,12 +41,22 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteTables:
+    """Notes, what holds their files (`image`, `audio`, `document`), and their check-ins."""
+
+    note: Table
+    files: Mapping[str, Table]
+    checkin: Table
+
+
+@dataclass(frozen=True, slots=True)
 class CrmMapping:
-    """The tables this project reads."""
+    """The tables this project reads. `notes` is None where the file names none."""
 
     audits: Table
     users: Table
     entities: Mapping[str, Table]
+    notes: NoteTables | None = None
 
     @property
     def people(self) -> Table:
@@ -63,6 +80,17 @@ def load_mapping(path: str = "") -> CrmMapping:
         entities={
             str(name): _table(source, f"entities.{name}", entry, ENTITY_COLUMNS) for name, entry in entities.items()
         },
+        notes=_note_tables(source, document["notes"]) if document.get("notes") is not None else None,
+    )
+
+
+def _note_tables(source: str, entry: Any) -> NoteTables:
+    if not isinstance(entry, Mapping):
+        raise _invalid(source, "notes must be a mapping")
+    return NoteTables(
+        note=_table(source, "notes.note", entry.get("note"), NOTE_COLUMNS),
+        files={name: _table(source, f"notes.{name}", entry.get(name), FILE_COLUMNS) for name in FILE_TABLES},
+        checkin=_table(source, "notes.checkin", entry.get("checkin"), CHECKIN_COLUMNS),
     )
 
 

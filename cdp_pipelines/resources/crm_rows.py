@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 # Timestamps that Python's calendar has no day for, `infinity` among them, come as NULL: the row is then reported. Rails
 # stores UTC without saying so; the session's zone is UTC, so that the cast says it.
-_READABLE: Final = "(CASE WHEN {at} BETWEEN '0001-01-02' AND '9999-12-30' THEN {at} END)::timestamptz"
+READABLE: Final = "(CASE WHEN {at} BETWEEN '0001-01-02' AND '9999-12-30' THEN {at} END)::timestamptz"
 _IN_SCOPE: Final = "({type} = ANY(%(scope)s) OR {type} IS NULL)"
 # A row whose time is unknown cannot be said to be too old, so it is read and reported.
-_RECENT: Final = "(%(cutoff)s::timestamptz IS NULL OR {at} >= %(cutoff)s OR {at} IS NULL)"
+RECENT: Final = "(%(cutoff)s::timestamptz IS NULL OR {at} >= %(cutoff)s OR {at} IS NULL)"
 
 
 class CrmStatements:
@@ -28,8 +28,8 @@ class CrmStatements:
         """By `auditable_type`: rows, lowest and highest id, earliest instant. One scan: only the key is indexed."""
         return _compose(
             self.mapping.audits,
-            "SELECT {type}, count(*), min({id}), max({id}), min(" + _READABLE + ") FROM {table} "
-            "WHERE {organization} = %(cid)s AND " + _RECENT + " GROUP BY 1",
+            "SELECT {type}, count(*), min({id}), max({id}), min(" + READABLE + ") FROM {table} "
+            "WHERE {organization} = %(cid)s AND " + RECENT + " GROUP BY 1",
         )
 
     def audit_page(self) -> "Composed":
@@ -37,7 +37,7 @@ class CrmStatements:
         return _compose(
             self.mapping.audits,
             "SELECT " + _AUDIT + " FROM {table} WHERE {organization} = %(cid)s AND {id} > %(after)s AND {id} <= %(to)s "
-            "AND " + _IN_SCOPE + " AND " + _RECENT + " ORDER BY {id} LIMIT %(limit)s",
+            "AND " + _IN_SCOPE + " AND " + RECENT + " ORDER BY {id} LIMIT %(limit)s",
         )
 
     def audits_by_id(self) -> "Composed":
@@ -76,7 +76,7 @@ class CrmStatements:
 
 _AUDIT: Final = (
     "{id}, {auditable_id}, {type}, {associated_id}, {associated_type}, {user_id}, {user_type}, {action}, {changes}, "
-    "{comment}, " + _READABLE
+    "{comment}, " + READABLE
 )
 
 

@@ -8,10 +8,10 @@ rule (`object_store_expiry`).
 import hashlib
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, TypeAlias, cast, get_args
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
@@ -49,6 +49,14 @@ class StoredObject:
     encryption: str
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectFacts:
+    """What the store says of an object without sending it; names of metadata are in lower case."""
+
+    size_bytes: int
+    metadata: Mapping[str, str]
+
+
 class ObjectStore:
     """One bucket. Safe to share between threads; `close()` when done.
 
@@ -81,7 +89,11 @@ class ObjectStore:
             "ContentDisposition": attachment_disposition(download_name),
             "Metadata": {"request-id": _NOT_IN_METADATA.sub("_", request_id), "sha256": sha256},
         }
-        self._put(path, key, extra)
+
+        def send(arguments: dict[str, Any]) -> None:
+            self._client.upload_file(str(path), self._bucket, key, ExtraArgs=arguments, Config=_transfer_config())
+
+        self._encrypting(send, extra)
         with translating("checking an uploaded file"):
             head = self._client.head_object(Bucket=self._bucket, Key=key)
         if head["ContentLength"] != path.stat().st_size:
@@ -93,23 +105,47 @@ class ObjectStore:
             encryption=str(head.get("ServerSideEncryption", "")),
         )
 
-    def _put(self, path: Path, key: str, extra: dict[str, Any]) -> None:
+    def put_stream(
+        self,
+        *,
+        body: BinaryIO,
+        key: str,
+        content_type: str,
+        download_name: str,
+        request_id: str,
+        metadata: Mapping[str, str],
+    ) -> None:
+        """Put an open file, from its beginning, under `key` in one request, over what may be there.
+
+        It is read from the disk as it is sent. `metadata` has plain ASCII values; see `facts`. The object carries the
+        rest as `upload_file` says.
+        """
+
+        def send(extra: dict[str, Any]) -> None:
+            body.seek(0)
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=body, **extra)
+
+        self._encrypting(
+            send,
+            {
+                "ContentType": content_type,
+                "ContentDisposition": attachment_disposition(download_name),
+                "Metadata": {**metadata, "request-id": _NOT_IN_METADATA.sub("_", request_id)},
+            },
+        )
+
+    def _encrypting(self, send: Callable[[dict[str, Any]], None], extra: dict[str, Any]) -> None:
+        """Send with encryption at rest, unless the store refuses to and may."""
         encrypted = self._encryption != "off"
         try:
             with translating("uploading a file"):
-                self._client.upload_file(
-                    str(path),
-                    self._bucket,
-                    key,
-                    ExtraArgs={**extra, "ServerSideEncryption": self._encryption} if encrypted else extra,
-                    Config=_transfer_config(),
-                )
+                send({**extra, "ServerSideEncryption": self._encryption} if encrypted else extra)
         except PermanentFailure as exc:
             if not (encrypted and self._may_go_unencrypted and refuses_encryption(exc)):
                 raise
             _log.warning("The object store offers no encryption at rest; files are stored without it.")
             self._encryption = "off"
-            self._put(path, key, extra)
+            self._encrypting(send, extra)
 
     def presign(self, key: str, *, valid_seconds: int, download_name: str | None = None) -> PresignedLink:
         """A link to `key` for whoever holds it. See `object_store_links.presigned_link`."""
@@ -121,9 +157,15 @@ class ObjectStore:
 
     def size(self, key: str) -> int | None:
         """Size in bytes; None when there is no such object."""
+        facts = self.facts(key)
+        return None if facts is None else facts.size_bytes
+
+    def facts(self, key: str) -> ObjectFacts | None:
+        """Size and metadata; None when there is no such object."""
         try:
             with translating("looking for a file"):
-                return self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
+                head = self._client.head_object(Bucket=self._bucket, Key=key)
+                return ObjectFacts(head["ContentLength"], head.get("Metadata", {}))
         except PermanentFailure as exc:
             if exc.code == "OBJECT_NOT_FOUND":
                 return None

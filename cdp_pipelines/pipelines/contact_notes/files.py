@@ -128,11 +128,9 @@ class NoteFiles:
         return again
 
     def close(self) -> None:
-        """Give connections and threads back; files on their way are waited for."""
+        """End the threads; files on their way are waited for. Connections are the resources' to close."""
         if self._opened is not None:
-            fetcher, _, threads = self._opened
-            threads.shutdown(cancel_futures=True)
-            fetcher.close()
+            self._opened[2].shutdown(cancel_futures=True)
             self._opened = None
 
     def _all(self, hold: Hold, wanted: Sequence[Wanted], *, dry_run: bool) -> list[Result]:

@@ -15,6 +15,7 @@ from cdp_pipelines.domain.migrations import (
     ROLLED_BACK,
     Counts,
 )
+from cdp_pipelines.domain.outcomes import GONE_FROM_SOURCE
 from cdp_pipelines.pipelines.migrations.conclude import conclude
 from cdp_pipelines.pipelines.migrations.hold import Hold, counts_of
 from cdp_pipelines.pipelines.migrations.paging import PageResult, quarantined, write_page
@@ -27,8 +28,6 @@ from cdp_pipelines.stores.migration_jobs import FAILED_PARTS, FAILED_ROWS
 Document = dict[str, Any]
 
 BATCH_ROWS: Final = 500
-GONE_FROM_SOURCE: Final = "gone_from_source"
-"""A quarantined row that the CRM has no more; nothing can be migrated of it."""
 PHASE: Final = "replay"
 _INTERRUPTED: Final = frozenset({IN_PROGRESS, FAILED, CANCELED})
 """How a job may stand whose replay died: as it was, or as the sweeper ended it."""

@@ -2,25 +2,33 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 import dagster as dg
 from pydantic import Field
 from pymongo.database import Database
 
 from cdp_pipelines.domain.companies import Company
-from cdp_pipelines.domain.errors import PermanentFailure
+from cdp_pipelines.domain.errors import ConfigurationError, PermanentFailure
 from cdp_pipelines.pipelines.clock import utc_now
 from cdp_pipelines.pipelines.migrations.kinds import MigrationKind
 from cdp_pipelines.resources.alerts import AlertsResource
+from cdp_pipelines.resources.attachment_fetcher import AttachmentFetcherResource
 from cdp_pipelines.resources.cdp_mongo import CdpMongoResource
+from cdp_pipelines.resources.crm_notes import CrmNotesExtractor, CrmNotesResource
 from cdp_pipelines.resources.crm_postgres import CrmDatabase, CrmPostgresResource
+from cdp_pipelines.resources.environment import required_setting
 from cdp_pipelines.resources.launchpad import LaunchpadClient, LaunchpadResource
+from cdp_pipelines.resources.object_store import ObjectStore, ObjectStoreResource
+from cdp_pipelines.resources.safe_http import SafeFetcher
 from cdp_pipelines.stores.alert_causes import AlertCauses
 from cdp_pipelines.stores.companies import CompanyStore
 from cdp_pipelines.stores.migration_failures import MigrationFailures
 from cdp_pipelines.stores.migration_jobs import LEASE_SECONDS, MigrationJobs
 from cdp_pipelines.stores.migration_requests import MigrationRequests
+
+FILES_SETTING: Final = "CDP_FILES_ROOT_URL"
 
 
 class MigrationResource(dg.ConfigurableResource[None]):
@@ -28,8 +36,14 @@ class MigrationResource(dg.ConfigurableResource[None]):
 
     cdp_mongo: CdpMongoResource
     crm: CrmPostgresResource
+    crm_notes: CrmNotesResource
     launchpad: LaunchpadResource
+    attachments: AttachmentFetcherResource
+    object_store: ObjectStoreResource
     alerts: AlertsResource
+    files_root_url: str = Field(
+        default="", description="Address under which the CDP serves what is in the bucket; empty: CDP_FILES_ROOT_URL."
+    )
     lease_seconds: int = Field(default=LEASE_SECONDS, description="How long a silent run keeps its job, in seconds.")
 
     def services(self, kind: MigrationKind) -> "MigrationServices":
@@ -42,7 +56,10 @@ class MigrationResource(dg.ConfigurableResource[None]):
 
     def close(self) -> None:
         """Give the connections back, for commands; Dagster closes those of runs."""
-        self.cdp_mongo.close()
+        context = dg.build_init_resource_context()
+        self.attachments.teardown_after_execution(context)
+        self.object_store.teardown_after_execution(context)
+        self.cdp_mongo.teardown_after_execution(context)
 
 
 def from_environment(cdp_mongo: CdpMongoResource | None = None) -> MigrationResource:
@@ -50,7 +67,10 @@ def from_environment(cdp_mongo: CdpMongoResource | None = None) -> MigrationReso
     return MigrationResource(
         cdp_mongo=cdp_mongo or CdpMongoResource(),
         crm=CrmPostgresResource(),
+        crm_notes=CrmNotesResource(),
         launchpad=LaunchpadResource(),
+        attachments=AttachmentFetcherResource(),
+        object_store=ObjectStoreResource(),
         alerts=AlertsResource(),
     )
 
@@ -102,9 +122,38 @@ class MigrationServices(SharedServices):
         self.jobs = MigrationJobs(self.database, kind.jobs, lease_seconds=resources.lease_seconds)
         self.failures = MigrationFailures(self.database, kind.kind)
 
+    def crm_notes(self, company: Company, *, request_id: str) -> CrmNotesExtractor:
+        """The CRM's notes of one company, from where they are read in this deployment.
+
+        Raises:
+            PermanentFailure: `CID_NOT_FOUND`, its CRM organization is not known.
+        """
+        return self._resources.crm_notes.open(_cid(company), database=self._resources.crm, request_id=request_id)
+
     def launchpad(self, company_sso_id: str, *, request_id: str) -> LaunchpadClient:
         """The launchpad on behalf of one company."""
         return self._resources.launchpad.open(company_sso_id, request_id=request_id)
+
+    def attachment_fetcher(self) -> SafeFetcher:
+        """What fetches files from addresses that the CRM's users chose."""
+        return self._resources.attachments.open()
+
+    def object_store(self) -> ObjectStore:
+        """The bucket that files go to."""
+        return self._resources.object_store.open()
+
+    def files_root_url(self) -> str:
+        """The CDP's own address of what is in the bucket.
+
+        Raises:
+            ConfigurationError: it is missing, or is none.
+        """
+        url = required_setting(FILES_SETTING, self._resources.files_root_url)
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+            raise ConfigurationError(
+                "SETTING_INVALID", f"{FILES_SETTING} must be an address such as https://files.cdp.example."
+            )
+        return url
 
 
 def _cid(company: Company) -> int:

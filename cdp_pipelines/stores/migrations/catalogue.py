@@ -80,4 +80,26 @@ MIGRATIONS: Final = (
             Index("migration_requests", "idx_company", [_COMPANY, ("created_at", -1)]),
         ],
     ),
+    Migration(
+        5,
+        "contact_notes_migration",
+        [
+            Index(
+                "contact_notes",
+                "uq_contact_notes_company_legacy_crm_note_id",
+                [_COMPANY, ("legacy_crm_note_id", 1)],
+                {"unique": True, "partialFilterExpression": {"legacy_crm_note_id": {"$exists": True}}},
+            ),
+            # A contact's notes are read by it, newest first.
+            Index("contact_notes", "idx_company_contact_created_at", [_COMPANY, ("contact_id", 1), ("created_at", -1)]),
+            Index("crm_notes_migration_jobs", "idx_company_sso_id", [_COMPANY, ("created_at", -1)]),
+            Index(
+                "crm_notes_migration_jobs",
+                "idx_company_status",
+                [_COMPANY],
+                {"unique": True, "partialFilterExpression": {"status": "in_progress"}},
+            ),
+            ttl("crm_notes_migration_jobs"),
+        ],
+    ),
 )

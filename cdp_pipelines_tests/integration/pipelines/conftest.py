@@ -1,12 +1,16 @@
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 import pytest
 
 from cdp_pipelines_tests.integration.pipelines.harness import Db, Exports
 from cdp_pipelines_tests.integration.pipelines.migration_harness import Migrations
+from cdp_pipelines_tests.integration.pipelines.notes_harness import Notes
+
+MigrationsT = TypeVar("MigrationsT", bound=Migrations)
 
 
 @pytest.fixture
@@ -35,11 +39,28 @@ def exports(make_exports: Callable[..., Exports]) -> Exports:
 @pytest.fixture
 def make_migrations(stack_env: Mapping[str, str], mongo_db: Db) -> Iterator[Callable[..., Migrations]]:
     """Makes a company with a CRM database of its own; dropped after the test."""
-    made: list[Migrations] = []
+    with _making(Migrations, stack_env, mongo_db) as make:
+        yield make
+
+
+@pytest.fixture
+def notes(stack_env: Mapping[str, str], mongo_db: Db, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notes]:
+    """A company with a CRM database of its own, for notes."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
+        monkeypatch.setenv(name, stack_env[name])
+    with _making(Notes, stack_env, mongo_db) as make:
+        yield make()
+
+
+@contextmanager
+def _making(
+    kind: type[MigrationsT], stack_env: Mapping[str, str], mongo_db: Db
+) -> Iterator[Callable[..., MigrationsT]]:
+    made: list[MigrationsT] = []
     with dg.DagsterInstance.ephemeral() as instance:
 
-        def make(**options: Any) -> Migrations:
-            made.append(Migrations(stack_env, mongo_db, instance, **options))
+        def make(**options: Any) -> MigrationsT:
+            made.append(kind(stack_env, mongo_db, instance, **options))
             return made[-1]
 
         yield make

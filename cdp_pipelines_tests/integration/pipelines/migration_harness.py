@@ -1,4 +1,7 @@
-"""Drives the activity-log migration on real servers without a daemon: a small CRM, runs, and what came of them."""
+"""Drives migrations on real servers without a daemon: a small CRM, runs, and what came of them.
+
+`Migrations` is about activity logs; what notes need besides is in `notes_harness.py`.
+"""
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -15,13 +18,19 @@ from cdp_pipelines.definitions import build_defs, default_resources
 from cdp_pipelines.local.crm_schema import create_crm_schema
 from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS
 from cdp_pipelines.pipelines.activity_logs.jobs import activity_logs_migration_job, activity_logs_rollback_job
+from cdp_pipelines.pipelines.contact_notes.config import CONTACT_NOTES
+from cdp_pipelines.pipelines.contact_notes.jobs import contact_notes_migration_job, contact_notes_rollback_job
+from cdp_pipelines.pipelines.migrations.kinds import MigrationKind
 from cdp_pipelines.pipelines.migrations.sensors import migration_requests_sensor
 from cdp_pipelines.pipelines.migrations.services import MigrationResource, MigrationServices
 from cdp_pipelines.pipelines.migrations.sweep import SweepReport, sweep_migrations
 from cdp_pipelines.resources.alerts import AlertsResource
+from cdp_pipelines.resources.attachment_fetcher import AttachmentFetcherResource
 from cdp_pipelines.resources.cdp_mongo import CdpMongoResource
+from cdp_pipelines.resources.crm_notes import CrmNotesResource
 from cdp_pipelines.resources.crm_postgres import CrmPostgresResource
 from cdp_pipelines.resources.launchpad import LaunchpadResource
+from cdp_pipelines.resources.object_store import ObjectStoreResource
 from cdp_pipelines.stores.migrations.runner import Migrator
 
 Document = dict[str, Any]
@@ -29,6 +38,7 @@ SYNCED = datetime(2024, 6, 1, tzinfo=UTC)
 """When the contacts of these tests were made, so their watermark."""
 BEFORE = datetime(2024, 3, 1, 12, 0, 0)  # noqa: DTZ001 - as Rails stores it
 AFTER = datetime(2024, 6, 2)  # noqa: DTZ001
+FILES_ROOT_URL = "https://files.cdp.example"
 
 
 def migration_resource(env: Mapping[str, str], database: str, **overrides: Any) -> MigrationResource:
@@ -39,7 +49,13 @@ def migration_resource(env: Mapping[str, str], database: str, **overrides: Any) 
         "launchpad": LaunchpadResource(
             root_url=env["LAUNCHPAD_API_ROOT_URL"], authorization=env.get("LAUNCHPAD_API_AUTH", "")
         ),
+        "crm_notes": CrmNotesResource(source="postgres"),
+        "attachments": AttachmentFetcherResource(hosts="files.crm.example"),
+        "object_store": ObjectStoreResource(
+            bucket=env["CDP_S3_BUCKET"], endpoint_url=env["CDP_S3_ENDPOINT_URL"], region=env["AWS_REGION"]
+        ),
         "alerts": AlertsResource(webhook_url=env.get("CDP_ALERT_WEBHOOK_URL", "")),
+        "files_root_url": FILES_ROOT_URL,
     }
     return MigrationResource(**{**settings, **overrides})
 
@@ -129,6 +145,8 @@ class Crm:
 class Migrations:
     """One company, its CRM organization, and everything to migrate it with."""
 
+    kind: MigrationKind = ACTIVITY_LOGS
+
     def __init__(
         self, env: Mapping[str, str], database: Database[Document], instance: dg.DagsterInstance, **overrides: Any
     ) -> None:
@@ -143,9 +161,7 @@ class Migrations:
         key = f"company-{uuid.uuid4().hex[:8]}"
         cid = self.db["companies"].count_documents({}) + 1
         first = (cid - 1) * 1_000
-        self.db["companies"].insert_one(
-            {"_id": key, "cid": cid, "name": "T", "features": {"crm_activity_logs_migration_enabled": flag}}
-        )
+        self.db["companies"].insert_one({"_id": key, "cid": cid, "name": "T", "features": {self.kind.flag: flag}})
         self.instance.add_dynamic_partitions("company", [key])
         for number in range(first + 1, first + people + 1):
             self.crm.person(cid, number)
@@ -172,17 +188,17 @@ class Migrations:
             self.crm.audit(self.cid, auditable_id=number + 1, **broken)
 
     def run(
-        self, job: str = "activity_logs_migration", *, company: str | None = None, config: Document | None = None,
+        self, job: str = "", *, company: str | None = None, config: Document | None = None,
         tags: Mapping[str, str] | None = None, resource: MigrationResource | None = None,
         instance: dg.DagsterInstance | None = None,
     ) -> dg.ExecuteInProcessResult:  # fmt: skip
         """Execute one run to its end, here; `config` is that of the op `gates`, or of the rollback's only op."""
         defs = build_defs(resources={**default_resources(), "migrations": resource or self.resource})
-        if job == "activity_logs_rollback":
-            run_config: Document = {"ops": {"roll_back_activity_logs": {"config": config or {}}}}
+        if job == self.kind.rollback_job:
+            run_config: Document = {"ops": {self.kind.rollback_op: {"config": config or {}}}}
         else:
-            run_config = {"ops": {"activity_logs": {"ops": {"gates": {"config": config or {}}}}}}
-        return defs.resolve_job_def(job).execute_in_process(
+            run_config = {"ops": {self.kind.asset: {"ops": {"gates": {"config": config or {}}}}}}
+        return defs.resolve_job_def(job or self.kind.start_job).execute_in_process(
             instance=instance or self.instance,
             partition_key=company or self.company,
             run_config=run_config,
@@ -192,7 +208,7 @@ class Migrations:
 
     def at_insert(self, number: int, act: Callable[[int], None], **overrides: Any) -> MigrationResource:
         """Resources of a run that calls `act` when its `number`-th page is about to be inserted, and at later ones."""
-        return self.watching(Watcher("insert", "activity_logs", number, act), **overrides)
+        return self.watching(Watcher("insert", self.kind.asset, number, act), **overrides)
 
     def watching(self, watcher: monitoring.CommandListener, **overrides: Any) -> MigrationResource:
         """Resources of a run with a listener on MongoDB's driver."""
@@ -206,13 +222,13 @@ class Migrations:
         return migration_resource(self.env, self.db.name, **{"crm": crm, "cdp_mongo": mongo, **overrides})
 
     def rollback(self, **config: Any) -> dg.ExecuteInProcessResult:
-        return self.run("activity_logs_rollback", config={"confirm": self.company, **config})
+        return self.run(self.kind.rollback_job, config={"confirm": self.company, **config})
 
     def request(self, **changes: Any) -> Any:
         """Put a request into the queue as another service would; returns its `_id`."""
         now = datetime.now(UTC)
         document: Document = {
-            "_id": ObjectId(), "kind": "activity_logs", "action": "start", "status": "queued",
+            "_id": ObjectId(), "kind": self.kind.kind, "action": "start", "status": "queued",
             "company_sso_id": self.company, "requested_by": "ops-1", "options": {}, "created_at": now,
             "updated_at": now, **changes,
         }  # fmt: skip
@@ -221,8 +237,13 @@ class Migrations:
 
     def tick(self) -> list[dg.RunRequest]:
         """One tick of `migration_requests`; partitions it asks for are added as the daemon does."""
-        jobs = [activity_logs_migration_job, activity_logs_rollback_job]
-        sensor = migration_requests_sensor({"activity_logs": ACTIVITY_LOGS}, jobs)
+        jobs = [
+            activity_logs_migration_job,
+            activity_logs_rollback_job,
+            contact_notes_migration_job,
+            contact_notes_rollback_job,
+        ]
+        sensor = migration_requests_sensor({kind.kind: kind for kind in (ACTIVITY_LOGS, CONTACT_NOTES)}, jobs)
         with dg.build_sensor_context(instance=self.instance, resources={"migrations": self.resource}) as context:
             result = sensor(context)
         if isinstance(result, dg.SkipReason):
@@ -246,16 +267,14 @@ class Migrations:
 
     def services(self, *, ahead: timedelta = timedelta(0)) -> MigrationServices:
         """The services, with a clock that may run ahead of the real one."""
-        return MigrationServices(
-            self.resource, ACTIVITY_LOGS, now=lambda: datetime.now(UTC).replace(microsecond=0) + ahead
-        )
+        return MigrationServices(self.resource, self.kind, now=lambda: datetime.now(UTC).replace(microsecond=0) + ahead)
 
     def sweep(self, *, ahead: timedelta = timedelta(minutes=30)) -> SweepReport:
         return sweep_migrations(self.services(ahead=ahead), self.instance)
 
     def job(self, company: str | None = None, **query: Any) -> Document:
         """The company's newest job."""
-        found = self.db["crm_activity_log_migration_jobs"].find_one(
+        found = self.db[self.kind.jobs.collection].find_one(
             {"company_sso_id": company or self.company, **query}, sort=[("created_at", -1), ("_id", -1)]
         )
         assert found is not None
