@@ -1,6 +1,7 @@
 """What the local HTTP APIs were asked, and asking them to fail.
 
-Belongs here: the records and the control as seen from outside. Not here: the servers (`http_apis`).
+Belongs here: the records and the control as seen from outside. Not here: the servers (`http_apis`,
+`crm_api`).
 """
 
 import http.client
@@ -24,7 +25,8 @@ _CONTROL_SECONDS: Final = 10
 class ApiFailure:
     """What goes wrong at one path. `status` None: the usual answer, after `delay_seconds`.
 
-    `drop` closes the connection instead of answering. `times`: how often; None: until cleared.
+    `drop` closes the connection instead of answering. `times`: how often; None: until cleared. `retry_after`: the
+    header of that name, seconds or a date, beside `status`.
     """
 
     path: str
@@ -32,6 +34,7 @@ class ApiFailure:
     delay_seconds: float = 0.0
     drop: bool = False
     times: int | None = None
+    retry_after: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """The demo CRM's tables in PostgreSQL, as Rails would have made them (SPEC 5.1).
 
 Belongs here: tables of the activity logs' source, and emptying all tables of one organization. Not here: the tables of
-notes (`crm_notes_schema.py`), rows (`demo_crm.py`). Only primary keys exist, as in the CRM itself: nothing may rely on another index.
+notes (`crm_notes_schema.py`) and rows (`demo_crm.py`). Only primary keys exist, as in the CRM itself: nothing may rely
+on another index.
 """
 
 from typing import TYPE_CHECKING, Final

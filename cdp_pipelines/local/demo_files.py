@@ -70,7 +70,9 @@ def _pdf(seed: int) -> bytes:
 
 
 def _rows(seed: int) -> list[tuple[str, int, int]]:
-    return [(name, 1 + (seed >> place) % 40, 12_000 + (seed >> place) % 90 * 500) for place, name in enumerate(_PRODUCTS)]
+    return [
+        (name, 1 + (seed >> place) % 40, 12_000 + (seed >> place) % 90 * 500) for place, name in enumerate(_PRODUCTS)
+    ]
 
 
 def _xlsx(seed: int) -> bytes:

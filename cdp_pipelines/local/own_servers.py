@@ -1,6 +1,6 @@
-"""How `stack` starts the two servers that are our own: mail, and the neighbours' HTTP APIs.
+"""How `stack` starts the servers that are our own: mail, the neighbours' HTTP APIs, and the CRM's.
 
-Belongs here: starting and finding them. Not here: what they do (`mail_server`, `http_apis`).
+Belongs here: starting and finding them. Not here: what they do (`mail_server`, `http_apis`, `crm_api`).
 """
 
 import http.client
@@ -12,11 +12,15 @@ from typing import ClassVar, Final
 
 import cdp_pipelines
 from cdp_pipelines.local.api_records import CONTROL
+from cdp_pipelines.local.crm_api import AUTH_SETTING, DATABASE_SETTING
 from cdp_pipelines.local.ports import HOST
+from cdp_pipelines.local.postgres import Postgres
+from cdp_pipelines.local.seaweed import Seaweed
 from cdp_pipelines.local.server import Launch, LocalServer, NotReady, Place
 
 SENDER: Final = "CDP exports <exports@cdp.example>"
 CLIENT_ID: Final = "cdp-local"
+_ASKS_PORT: Final = "postgres_port"
 _ANSWER_SECONDS: Final = 2
 _OK: Final = 200
 
@@ -83,15 +87,7 @@ class HttpApis(LocalServer):
 
     def check(self, place: Place) -> None:
         """See `LocalServer.check`."""
-        connection = http.client.HTTPConnection(HOST, place.ports["http"], timeout=_ANSWER_SECONDS)
-        try:
-            connection.request("GET", CONTROL)
-            if connection.getresponse().status != _OK:
-                raise NotReady("another server answers on its port")
-        except (OSError, http.client.HTTPException) as exc:
-            raise NotReady("it does not answer") from exc
-        finally:
-            connection.close()
+        _check_control(place.ports["http"])
 
     def variables(self, place: Place) -> dict[str, str]:
         """The export history API is not switched on: who wants it sets `EXPORT_HISTORY_API_ROOT_URL` to the same."""
@@ -112,6 +108,43 @@ class HttpApis(LocalServer):
         return f"http://{HOST}:{place.ports['http']}"
 
 
+class CrmApi(LocalServer):
+    """The demo CRM over HTTP: its notes, and the files that hang on them."""
+
+    name: ClassVar[str] = "crm"
+    port_names: ClassVar[tuple[str, ...]] = ("http",)
+    needs: ClassVar[tuple[str, ...]] = (Postgres.name, Seaweed.name)
+
+    def prepare(self, place: Place) -> Launch:
+        """See `LocalServer.prepare`."""
+        place.data.mkdir(parents=True, exist_ok=True)
+        place.settings.setdefault("secret", token_hex(16))
+        place.settings[_ASKS_PORT] = _postgres_port(place)
+        arguments = ["--port", str(place.ports["http"]), "--records", str(api_records(place.data))]
+        database = Postgres().variables(place.near[Postgres.name])[DATABASE_SETTING]
+        return _module("crm_api", arguments, {DATABASE_SETTING: database, AUTH_SETTING: _crm_auth(place)})
+
+    def check(self, place: Place) -> None:
+        """See `LocalServer.check`."""
+        if place.settings.get(_ASKS_PORT) != _postgres_port(place):
+            raise NotReady("PostgreSQL has moved to another port since it started")
+        _check_control(place.ports["http"])
+
+    def variables(self, place: Place) -> dict[str, str]:
+        """See `LocalServer.variables`. `CDP_FILES_ROOT_URL` is where the CDP's own files are found."""
+        store = Seaweed().variables(place.near[Seaweed.name])
+        return {
+            "CRM_API_ROOT_URL": self.address(place),
+            AUTH_SETTING: _crm_auth(place),
+            "CDP_ATTACHMENT_TRUSTED_HOSTS": f"{HOST}:{place.ports['http']}",
+            "CDP_FILES_ROOT_URL": f"{store['CDP_S3_ENDPOINT_URL']}/{store['CDP_S3_BUCKET']}",
+        }
+
+    def address(self, place: Place) -> str:
+        """See `LocalServer.address`."""
+        return f"http://{HOST}:{place.ports['http']}"
+
+
 def maildir(data: Path) -> Path:
     """Where the mail server keeps what it received."""
     return data / "Maildir"
@@ -125,6 +158,27 @@ def mail_control(data: Path) -> Path:
 def api_records(data: Path) -> Path:
     """Where the APIs write down what they were asked, see `api_records.read_requests`."""
     return data / "requests.jsonl"
+
+
+def _crm_auth(place: Place) -> str:
+    return f"Bearer {place.settings['secret']}"
+
+
+def _postgres_port(place: Place) -> str:
+    return str(place.near[Postgres.name].ports["postgres"])
+
+
+def _check_control(port: int) -> None:
+    """Ask one of our own HTTP servers for its failures in force."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=_ANSWER_SECONDS)
+    try:
+        connection.request("GET", CONTROL)
+        if connection.getresponse().status != _OK:
+            raise NotReady("another server answers on its port")
+    except (OSError, http.client.HTTPException) as exc:
+        raise NotReady("it does not answer") from exc
+    finally:
+        connection.close()
 
 
 def _module(name: str, arguments: list[str], environment: dict[str, str] | None = None) -> Launch:

@@ -7,6 +7,7 @@ between commands (`stack`, `state`).
 import os
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,12 +58,15 @@ class Died(Exception):
 
 
 class Runner:
-    """One server of the stack in `root`."""
+    """One server of the stack in `root`; `near` as in `Place`."""
 
-    def __init__(self, server: LocalServer, root: Path, state: ServerState) -> None:
+    def __init__(
+        self, server: LocalServer, root: Path, state: ServerState, near: Mapping[str, Place] | None = None
+    ) -> None:
         self.server = server
         self.state = state
         self._root = root
+        self._near = near or {}
 
     @property
     def place(self) -> Place:
@@ -73,6 +77,7 @@ class Runner:
             log=self._root / "logs" / f"{name}.log",
             ports=self.state.ports,
             settings=self.state.settings,
+            near=self._near,
         )
 
     def process(self) -> psutil.Process | None:

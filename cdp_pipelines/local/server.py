@@ -24,12 +24,16 @@ class NotReady(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where one server lives. `settings` (secrets, folders elsewhere) stays in the stack's state; servers add to it."""
+    """Where one server lives. `settings` (secrets, folders elsewhere) stays in the stack's state; servers add to it.
+
+    `near`: the places of the servers that it needs, by name.
+    """
 
     data: Path
     log: Path
     ports: Mapping[str, int]
     settings: dict[str, str]
+    near: "Mapping[str, Place]" = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,8 @@ class LocalServer(ABC):
     port_names: ClassVar[tuple[str, ...]]
     port_shadow: ClassVar[int] = 0
     """The server also takes each of its ports plus this number."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Names of the servers that must be there before it is started; in the stack they stand before it."""
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
 
     def choose_ports(self, avoid: set[int]) -> dict[str, int]:

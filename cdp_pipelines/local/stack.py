@@ -14,7 +14,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,7 +55,7 @@ class LocalStack:
         self.root = (root or DEFAULT_ROOT).resolve()
         servers: Sequence[LocalServer] = [
             Mongo(mongo, cache_megabytes=mongo_cache_megabytes), Postgres(), Seaweed(), own_servers.MailServer(),
-            own_servers.HttpApis(),
+            own_servers.HttpApis(), own_servers.CrmApi(),
         ]  # fmt: skip
         self._servers = {server.name: server for server in servers}
         self._saving = threading.Lock()
@@ -157,6 +157,10 @@ class LocalStack:
         """What the HTTP APIs were asked, see `api_records.read_requests`."""
         return own_servers.api_records(self._data(own_servers.HttpApis.name))
 
+    def crm_records_path(self) -> Path:
+        """What the CRM's server was asked, see `api_records.read_requests`."""
+        return own_servers.api_records(self._data(own_servers.CrmApi.name))
+
     def _data(self, name: str) -> Path:
         return self.root / "data" / name
 
@@ -179,7 +183,9 @@ class LocalStack:
             raise ConfigurationError("LOCAL_SERVER_UNKNOWN", f"There is no local server {name!r}, only {known}.")
         if name not in states:
             raise _never_started()
-        return Runner(self._servers[name], self.root, states[name])
+        server = self._servers[name]
+        near = {needed: self._runner(states, needed).place for needed in server.needs}
+        return Runner(server, self.root, states[name], near)
 
     def _variables(self, states: dict[str, ServerState]) -> dict[str, str]:
         variables = {"DAGSTER_HOME": str(self.root / "dagster_home")}
@@ -192,15 +198,22 @@ class LocalStack:
         """Start side by side what does not run; on any failure stop again what this call started."""
         canceled = threading.Event()
         begun: list[str] = []
+        futures: dict[str, Future[None]] = {}
 
         def start(name: str) -> None:
+            for needed in self._servers[name].needs:
+                # Submitted before this one, and every one has a thread of its own.
+                if needed in futures:
+                    futures[needed].result()
             runner = self._runner(states, name)
             if not runner.reusable():
                 self._start_runner(states, runner, begun, canceled, may_move=may_move)
 
         pool = ThreadPoolExecutor(len(names))
         try:
-            for future in as_completed([pool.submit(start, name) for name in names]):
+            for name in names:
+                futures[name] = pool.submit(start, name)
+            for future in as_completed(futures.values()):
                 future.result()
         except BaseException:
             with interrupts_wait():

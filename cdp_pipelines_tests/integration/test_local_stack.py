@@ -22,7 +22,7 @@ from cdp_pipelines.local.stack import LocalStack
 from cdp_pipelines.local.stack_environment import shell_file
 from cdp_pipelines_tests.support.waiting import wait_for
 
-SERVERS = {"mongo", "postgres", "s3", "mail", "apis"}
+SERVERS = {"mongo", "postgres", "s3", "mail", "apis", "crm"}
 UP = "import sys, pathlib; from cdp_pipelines.local.stack import LocalStack; LocalStack(pathlib.Path(sys.argv[1])).up()"
 
 
@@ -103,7 +103,7 @@ def test_what_was_killed_is_started_again_and_nothing_else(tmp_path: Path) -> No
         assert set(stack.up().started) == {"mongo", "postgres", "s3"}
         assert set(conditions(stack).values()) == {"running"}
         after = pids(stack)
-        assert {name for name in SERVERS if after[name] == before[name]} == {"mail", "apis"}
+        assert {name for name in SERVERS if after[name] == before[name]} == {"mail", "apis", "crm"}
     finally:
         stack.down(delete_data=True)
     assert running(stack) == []
@@ -207,7 +207,7 @@ def test_processes_that_nobody_wrote_down_are_ended(tmp_path: Path) -> None:
         stack.down(delete_data=True)
 
 
-@pytest.mark.parametrize("name", ["mongo", "s3", "mail", "postgres", "apis"])
+@pytest.mark.parametrize("name", ["mongo", "s3", "mail", "postgres", "apis", "crm"])
 def test_one_server_stops_and_comes_back_on_its_port(stack: LocalStack, name: str) -> None:
     variables, before = stack.env(), pids(stack)
     stack.stop_one(name)
@@ -256,6 +256,7 @@ def test_the_environment_is_whole_and_private(stack: LocalStack) -> None:
         "CDP_SMTP_HOST", "CDP_SMTP_PORT", "CDP_SMTP_TLS", "CDP_EMAIL_FROM", "CDP_MAILDIR", "DAGSTER_HOME",
         "NOTIFICATION_API_ROOT_URL", "NOTIFICATION_API_CLIENT_ID", "NOTIFICATION_API_SECRET",
         "LAUNCHPAD_API_ROOT_URL", "LAUNCHPAD_API_AUTH", "CDP_ALERT_WEBHOOK_URL",
+        "CRM_API_ROOT_URL", "CRM_API_AUTH", "CDP_ATTACHMENT_TRUSTED_HOSTS", "CDP_FILES_ROOT_URL",
     } <= variables.keys()  # fmt: skip
     assert "EXPORT_HISTORY_API_ROOT_URL" not in variables
     for name in ("env", "state.json"):
