@@ -14,6 +14,7 @@ Not here: which note has which file (`demo_crm_note_files.py`).
 """
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Final
 
 from cdp_pipelines.local.api_server import Reply
@@ -47,7 +48,7 @@ def file_reply(path: str) -> Reply:
         return Reply(status=200, headers=_VIDEO, pieces=_video(path, LARGE_BYTES), length=LARGE_BYTES)
     if path.startswith(ENDLESS):
         return Reply(status=200, headers=_VIDEO, pieces=_video(path, ENDLESS_BYTES))
-    file = None if path.startswith(MISSING) else demo_file(path)
+    file = None if path.startswith(MISSING) else demo_file(PurePosixPath(path).name)
     if file is None:
         return Reply(status=404, body={"error": "no such file"})
     headers = {"Content-Type": file.content_type}

@@ -1,8 +1,8 @@
 """The demo CRM in PostgreSQL, linked to the demo contacts, the same rows every time.
 
 Belongs here: writing rows and knowing whether they are there already. Not here: making them (`demo_crm_rosters.py`,
-`demo_crm_audits.py`, `demo_crm_people.py`, `demo_crm_feed.py`), the tables (`crm_schema.py`), COPY
-(`demo_crm_tables.py`), and indexes of MongoDB.
+`demo_crm_audits.py`, `demo_crm_people.py`, `demo_crm_feed.py`), notes (`demo_crm_notes_load.py`), the tables
+(`crm_schema.py`), COPY (`demo_crm_tables.py`), and indexes of MongoDB.
 """
 
 import time
@@ -16,6 +16,14 @@ from cdp_pipelines.local.demo_companies import COMPANIES, DemoCompany
 from cdp_pipelines.local.demo_crm_audits import DEFAULT_LOCALES, AuditPlan, LateAudit, iter_audit_rows
 from cdp_pipelines.local.demo_crm_clock import microseconds
 from cdp_pipelines.local.demo_crm_feed import FEED_SOURCE, feed_documents
+from cdp_pipelines.local.demo_crm_notes_load import (
+    DEFAULT_FILES_ROOT_URL,
+    bulk_notes_plan,
+    count_notes,
+    notes_version,
+    write_bulk_notes,
+    write_demo_notes,
+)
 from cdp_pipelines.local.demo_crm_people import PersonWatermark, entity_name, person_row, pools_of
 from cdp_pipelines.local.demo_crm_rosters import Roster, demo_roster, roster_version, without_contact
 from cdp_pipelines.local.demo_crm_shapes import DEFAULT_SHAPE, CrmShape
@@ -32,15 +40,23 @@ CREATE TABLE IF NOT EXISTS demo_marks (
     people bigint NOT NULL,
     audits bigint NOT NULL,
     live_feed bigint NOT NULL
-)
+);
+ALTER TABLE demo_marks
+    ADD COLUMN IF NOT EXISTS notes bigint NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS attachments bigint NOT NULL DEFAULT 0
 """
+_MARK: Final = (
+    "INSERT INTO demo_marks (organization_id, version, people, audits, live_feed, notes, attachments)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s)"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedCrm:
     """What stands in the CRM of one company, and whether this load wrote it.
 
-    `people` are those with a row, deleted ones included; `live_feed` the native documents in `activity_logs`.
+    `people` are those with a row, deleted ones included; `live_feed` the native documents in `activity_logs`; `notes`
+    all notes, whatever becomes of them; `attachments` their files.
     """
 
     company_sso_id: str
@@ -49,6 +65,8 @@ class LoadedCrm:
     people: int
     audits: int
     live_feed: int
+    notes: int
+    attachments: int
     action: LoadAction
 
 
@@ -64,25 +82,37 @@ class CrmSummary:
         """Audits of all demo companies together."""
         return sum(company.audits for company in self.companies)
 
+    @property
+    def notes(self) -> int:
+        """Notes of all demo companies together."""
+        return sum(company.notes for company in self.companies)
+
+    @property
+    def attachments(self) -> int:
+        """Files on those notes."""
+        return sum(company.attachments for company in self.companies)
+
 
 def load_demo_crm(
     dsn: str,
     database: "Database[dict[str, Any]]",
     *,
     scale: float = 1.0,
+    files_root_url: str = DEFAULT_FILES_ROOT_URL,
     force: bool = False,
     on_progress: OnProgress | None = None,
 ) -> CrmSummary:
     """Bring the demo companies' CRM rows into PostgreSQL and their live feed into `activity_logs`.
 
     Nothing of another organization or company is touched, nor any migrated document. A company that is there already,
-    from the same version and scale, is left as it is (`unchanged`) unless `force`; otherwise its rows are deleted and
-    written anew, in one transaction.
+    from the same version, scale and file server, is left as it is (`unchanged`) unless `force`; otherwise its rows are
+    deleted and written anew, in one transaction.
 
     Args:
         dsn: of the CRM's database, of a role that may make tables.
         database: the CDP's, in which `load_demo_data` of the same scale has put the contacts.
-        scale: share of the people to make, 1.0 for some 60,000 audits.
+        scale: share of the people to make, 1.0 for some 60,000 audits and 24,000 notes.
+        files_root_url: where the notes' files are served, `crm_files` being what serves them.
         force: write even what seems to be there.
         on_progress: called with the company's name and its audits written so far.
 
@@ -96,7 +126,9 @@ def load_demo_crm(
             create_crm_schema(crm)
             crm.execute(_MARKS)
         loaded = [
-            _load_company(crm, database, company, scale=scale, force=force, on_progress=on_progress)
+            _load_company(
+                crm, database, company, scale=scale, root_url=files_root_url, force=force, on_progress=on_progress
+            )
             for company in COMPANIES
         ]
         done = tuple(company for company in loaded if company is not None)
@@ -160,16 +192,61 @@ def bulk_load(
     connected(dsn, load)
 
 
+def bulk_load_notes(
+    dsn: str,
+    *,
+    organization_id: int,
+    people: Sequence[tuple[int, datetime]],
+    notes: int,
+    seed: int,
+    first_note_id: int,
+    attachments_root_url: str = "",
+    attachments: int = 0,
+) -> None:
+    """Write any number of notes of one organization, for benchmarks and tests: constant memory but for the people.
+
+    Every note is in scope, of a person with a contact and of a live user, some 600 characters long on average. The
+    tables are made if they are not there, and so are the rows of the people and users that are missing: call it alone,
+    or after `bulk_load`. Notes of an earlier load are in the way: `empty_organization` first.
+
+    Args:
+        dsn: of the CRM's database, of a role that may make tables.
+        organization_id: the company's `cid`.
+        people: the CRM ids and the contacts' aware `created_at`; the notes are of the three years before the last.
+        notes: how many; their ids are `first_note_id` and the next ones.
+        seed: of everything random; the same arguments give the same rows.
+        first_note_id: see `notes`.
+        attachments_root_url: where the files are served, see `load_demo_crm`.
+        attachments: how many files, at most one a note, evenly spread, all of them good.
+
+    Raises:
+        ValueError: notes without people, or more files than notes.
+        TransientFailure: the database did not take it (`DEMO_LOAD_FAILED`).
+    """
+    plan = bulk_notes_plan(organization_id, people, notes, seed=seed, first_note_id=first_note_id)
+    if attachments > notes or (attachments and not attachments_root_url):
+        raise ValueError("attachments need notes, one each, and attachments_root_url")
+
+    def load(crm: Crm) -> None:
+        with crm.transaction():
+            create_crm_schema(crm)
+            write_bulk_notes(crm, plan, attachments, attachments_root_url)
+        settle(crm)
+
+    connected(dsn, load)
+
+
 def _load_company(
     crm: Crm,
     database: "Database[dict[str, Any]]",
     company: DemoCompany,
     *,
     scale: float,
+    root_url: str,
     force: bool,
     on_progress: OnProgress | None,
 ) -> LoadedCrm | None:
-    version = roster_version(company, scale)
+    version = f"{roster_version(company, scale)}/{notes_version(root_url)}"
     if not force and (there := _there_already(crm, database, company, version)) is not None:
         return there
     roster = demo_roster(company, scale)
@@ -187,9 +264,10 @@ def _load_company(
         empty_organization(crm, company.cid)
         write_surroundings(crm, roster.plan, roster.people, pools_of(roster.plan.locales), company.slug)
         copy_audits(crm, iter_audit_rows(roster.plan, late=late), report)
+        notes = write_demo_notes(crm, company, roster, scale=scale, root_url=root_url)
         feed = _write_feed(database, company, roster, late)
-        sizes = (len(roster.people), roster.plan.audits, feed)
-        crm.execute("INSERT INTO demo_marks VALUES (%s, %s, %s, %s, %s)", (company.cid, version, *sizes))
+        sizes = (len(roster.people), roster.plan.audits, feed, *notes)
+        crm.execute(_MARK, (company.cid, version, *sizes))
     return _loaded(company, sizes, "loaded")
 
 
@@ -198,18 +276,20 @@ def _there_already(
 ) -> LoadedCrm | None:
     """What the mark says, if it fits and as many rows and documents are there; edited ones are not noticed."""
     mark = crm.execute(
-        "SELECT people, audits, live_feed, (SELECT count(*) FROM audits WHERE organization_id = %(cid)s)"
-        " FROM demo_marks WHERE organization_id = %(cid)s AND version = %(version)s",
+        "SELECT people, audits, live_feed, notes, attachments FROM demo_marks"
+        " WHERE organization_id = %(cid)s AND version = %(version)s",
         {"cid": company.cid, "version": version},
     ).fetchone()
-    if mark is None or mark[1] != mark[3]:
+    if mark is None:
         return None
-    found = database["activity_logs"].count_documents(_feed_of(company))
-    return _loaded(company, mark[:3], "unchanged") if found == mark[2] else None
+    audits = crm.execute("SELECT count(*) FROM audits WHERE organization_id = %s", (company.cid,)).fetchone()
+    feed = database["activity_logs"].count_documents(_feed_of(company))
+    found = (*(audits or ()), feed, *count_notes(crm, company.cid))
+    return _loaded(company, mark, "unchanged") if found == mark[1:] else None
 
 
 def _loaded(company: DemoCompany, sizes: tuple[int, ...], action: LoadAction) -> LoadedCrm:
-    people, audits, live_feed = sizes
+    people, audits, live_feed, notes, attachments = sizes
     return LoadedCrm(
         company_sso_id=company.company_sso_id,
         organization_id=company.cid,
@@ -217,6 +297,8 @@ def _loaded(company: DemoCompany, sizes: tuple[int, ...], action: LoadAction) ->
         people=people,
         audits=audits,
         live_feed=live_feed,
+        notes=notes,
+        attachments=attachments,
         action=action,
     )
 

@@ -52,6 +52,15 @@ class DemoUsers:
             return self.user_id(self.count + int(chance * 1_000) % 3)
         return self.user_id(int((chance - 0.08) / 0.92 * self.count))
 
+    def name(self, pools: Sequence[LocalePool], number: int) -> str:
+        """What user `number` is called."""
+        return _pick(pools, number).names[number % 60]
+
+    def known(self) -> list[int]:
+        """The ids of those who are neither deleted nor unknown to the launchpad."""
+        gone = {number for number in range(self.count) if number == 3 or number % 8 == 5 or number % 10 == 7}
+        return [self.user_id(number) for number in range(self.count) if number not in gone]
+
     def rows(self, pools: Sequence[LocalePool], slug: str) -> Iterator[Row]:
         """Rows of `users`: number 3 has no email, every eighth is deleted, every tenth unknown to the launchpad."""
         for number in range(self.count):
@@ -60,7 +69,7 @@ class DemoUsers:
             yield (
                 self.user_id(number),
                 None if number == 3 else email.title() if number % 6 == 4 else email,
-                _pick(pools, number).names[number % 60],
+                self.name(pools, number),
                 _DELETED_AT if number % 8 == 5 else None,
                 self.organization_id,
             )
@@ -69,6 +78,11 @@ class DemoUsers:
 def entity_id(organization_id: int, number: int) -> int:
     """The id of an organization's record number `number`, in every table; people and deals share ids, as in life."""
     return organization_id * CRM_IDS_PER_COMPANY + number
+
+
+def entity_count(group: Group, people: int) -> int:
+    """How many records of a group there are, those that are gone included."""
+    return max(1, round(people * ENTITY_SHARES[group])) if people else 0
 
 
 def entity_name(pools: Sequence[LocalePool], group: str, number: int) -> str:
@@ -84,7 +98,7 @@ def entity_name(pools: Sequence[LocalePool], group: str, number: int) -> str:
 
 def entity_rows(pools: Sequence[LocalePool], group: Group, *, organization_id: int, people: int) -> Iterator[Row]:
     """Rows of the group's table: every 23rd is deleted, every 61st is gone without a trace."""
-    for number in range(max(1, round(people * ENTITY_SHARES[group])) if people else 0):
+    for number in range(entity_count(group, people)):
         if number % 61 != 37:
             deleted = _DELETED_AT if number % 23 == 11 else None
             yield entity_id(organization_id, number), entity_name(pools, group, number), organization_id, deleted

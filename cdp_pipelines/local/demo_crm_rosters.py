@@ -87,6 +87,12 @@ def without_contact(live: int, share: float) -> int:
     return round(live * share / (1 - share))
 
 
+def most_people(company: DemoCompany, scale: float) -> float:
+    """More than any company of that size can have, without making its people."""
+    shape = COMPANY_SHAPES.get(company.slug)
+    return 0 if shape is None else company.contact_count(scale) * (1 + 2 * shape.people_without_contact) + 1
+
+
 def _known_people(names: Mapping[int, str], cid: int, deleted_share: float) -> tuple[list[Row], int]:
     """Rows of the people with a contact, and how many of them are live; some have no row at all any more."""
     rows: list[Row] = []
@@ -115,9 +121,5 @@ def _people_of(company: DemoCompany, scale: float) -> tuple[int, ...]:
 
 
 def _most_audits(company: DemoCompany, scale: float) -> int:
-    """More than any company of that size can have, without making its people."""
     shape = COMPANY_SHAPES.get(company.slug)
-    if shape is None:
-        return 0
-    most_people = company.contact_count(scale) * (1 + 2 * shape.people_without_contact) + 1
-    return int(most_people * shape.audits_per_person) + 1
+    return 0 if shape is None else int(most_people(company, scale) * shape.audits_per_person) + 1

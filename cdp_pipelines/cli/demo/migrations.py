@@ -55,13 +55,15 @@ def load_crm(services: "MigrationServices", *, scale: float) -> None:
             os.environ["CRM_AUDIT_DATABASE_URL"],
             services.database,
             scale=scale,
+            # The same server answers for the CRM and holds its files.
+            files_root_url=os.environ["CRM_API_ROOT_URL"],
             on_progress=lambda name, done: status.update(f"Loading the demo CRM … {done:,} audits of {name}"),
         )
         anew = [company for company in summary.companies if company.action == "loaded"]
         _forget_migrated(services, [company.company_sso_id for company in anew])
     what = "loaded" if anew else "was there already"
-    audits = f"{summary.audits:,} audits of {len(summary.companies)} companies"
-    console.print(f"✔ Demo CRM {what}: {audits} ({summary.seconds:.1f} s)", style="green")
+    rows = f"{summary.audits:,} audits and {summary.notes:,} notes of {len(summary.companies)} companies"
+    console.print(f"✔ Demo CRM {what}: {rows} ({summary.seconds:.1f} s)", style="green")
 
 
 def _forget_migrated(services: "MigrationServices", company_sso_ids: Sequence[str]) -> None:
