@@ -146,6 +146,14 @@ def http_apis(stack: LocalStack, stack_env: dict[str, str]) -> Iterator[Recorded
 
 
 @pytest.fixture
+def crm_api(stack: LocalStack, stack_env: dict[str, str]) -> Iterator[RecordedApis]:
+    """The requests to the demo CRM's server since the test began, and its failures, which end with the test."""
+    apis = RecordedApis(stack.crm_records_path(), stack_env["CRM_API_ROOT_URL"])
+    yield apis
+    apis.control.clear()
+
+
+@pytest.fixture
 def environment(stack_env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The environment of this process leads to the session's servers."""
     for name in [name for name in os.environ if name.startswith(("CDP_", "AWS_", "EXPORT_HISTORY_", "CRM_"))]:

@@ -71,6 +71,7 @@ NOTES_SHAPES: Final[Mapping[str, NotesShape]] = {
     SMALL.slug: NotesShape(
         notes_per_person=1.4,
         failing=0,
+        deleted=0.05,
         elsewhere=0,
         checkins=0.05,
         hostile=0.05,

@@ -28,7 +28,7 @@ MOST_FILES_ON_A_NOTE: Final = 3
 
 _DAY: Final = 86_400_000_000
 _MENTIONED: Final = 20
-_KINDS: Final = {"short": 12, "plain": 19, "editor": 30, "lists": 12, "mentions": 12, "mails": 15}
+_KINDS: Final = {"short": 6, "plain": 14, "editor": 30, "lists": 10, "mentions": 12, "mails": 28}
 _WITH_PERSON: Final = 0.10
 """Share of a person's notes that belong to a deal, a company or a ticket as well."""
 _LINKS: Final[tuple[Group, ...]] = ("deal", "deal", "company", "ticket")

@@ -12,8 +12,8 @@
 | `GET /_control`, `DELETE /_control` | 200 the failures in force; 204 none any more |
 
 Credentials are asked where the environment of this process sets them: `NOTIFICATION_API_CLIENT_ID` and `_SECRET`,
-`EXPORT_HISTORY_API_CLIENT_ID` and `_SECRET`, `LAUNCHPAD_API_AUTH`. Not here: HTTP, the control
-and the records (`api_server`), the CRM (`crm_api`).
+`EXPORT_HISTORY_API_CLIENT_ID` and `_SECRET`, `LAUNCHPAD_API_AUTH`. Not here: HTTP, the control and the records
+(`api_server`), the CRM (`crm_api`).
 """
 
 import argparse

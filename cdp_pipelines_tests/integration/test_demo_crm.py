@@ -14,6 +14,7 @@ from psycopg.sql import SQL, Identifier
 from pymongo.database import Database
 
 from cdp_pipelines.domain.errors import TransientFailure
+from cdp_pipelines.local.crm_notes_schema import NOTE_CHILD_TABLES, NOTES
 from cdp_pipelines.local.crm_schema import ENTITY_TABLES, ORGANIZATION_TABLES, create_crm_schema, empty_organization
 from cdp_pipelines.local.demo_companies import BIG, COMPANIES, EMPTY, RHEINLAND, SMALL, DemoCompany
 from cdp_pipelines.local.demo_crm import CrmSummary, bulk_load, load_demo_crm
@@ -177,9 +178,9 @@ def test_the_schema_can_be_made_twice_and_has_primary_keys_only(crm: Crm) -> Non
     create_crm_schema(crm)
     create_crm_schema(crm)
     indexes = crm.execute("SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'").fetchall()
-    assert {table for table, _ in indexes} == {"audits", "users", *ENTITY_TABLES}
+    assert {table for table, _ in indexes} == {"audits", "users", *ENTITY_TABLES, NOTES, *NOTE_CHILD_TABLES}
     assert all("UNIQUE" in definition and definition.endswith("(id)") for _, definition in indexes)
-    assert len(indexes) == len(ORGANIZATION_TABLES)
+    assert len(indexes) == len(ORGANIZATION_TABLES) + len(NOTE_CHILD_TABLES)
 
 
 def test_bulk_load_makes_what_was_asked_for_two_organizations(dsn: str, crm: Crm) -> None:
