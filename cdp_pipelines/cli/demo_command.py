@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from cdp_pipelines.cli.demo.dagster_processes import DagsterProcesses
     from cdp_pipelines.cli.demo.migration_outcome import MigrationOutcome
     from cdp_pipelines.cli.demo.migration_view import Timeline
+    from cdp_pipelines.cli.demo.note_view import ShownNote
     from cdp_pipelines.cli.demo.outcome import DemoOutcome
     from cdp_pipelines.local.stack import LocalStack
+    from cdp_pipelines.pipelines.migrations.kinds import MigrationKind
 
 DEFAULT_TIMEOUT_SECONDS: Final = 600.0
 
@@ -64,14 +66,20 @@ class Played:
     """All that the demo did."""
 
     exports: list["DemoOutcome"]
-    migrations: list["MigrationOutcome"]
+    migrations: list[tuple["MigrationKind", list["MigrationOutcome"]]]
     timeline: "Timeline | None"
+    note: "ShownNote | None"
     ui_url: str
+
+    @property
+    def migrated(self) -> list["MigrationOutcome"]:
+        """The migrations of all kinds."""
+        return [outcome for _, found in self.migrations for outcome in found]
 
     def wrong(self) -> int:
         """How many requests did not end as they must."""
         differences = [outcome.differences() for outcome in self.exports]
-        differences += [outcome.differences() for outcome in self.migrations]
+        differences += [outcome.differences() for outcome in self.migrated]
         return sum(1 for found in differences if found)
 
 
@@ -79,6 +87,7 @@ def _play(
     stack: "LocalStack", dagster: "DagsterProcesses", *, ui: bool, fresh: bool, scale: float, timeout_seconds: float
 ) -> Played:
     from cdp_pipelines.cli.demo import migrations, run
+    from cdp_pipelines.cli.demo.note_view import shown_note
     from cdp_pipelines.cli.demo.steps import step
     from cdp_pipelines.cli.demo.watching import watch
     from cdp_pipelines.cli.local_environment import only_local
@@ -91,10 +100,11 @@ def _play(
         variables = stack.up(fresh).variables
     only_local(variables)
     prepare(output.note, local_crm=variables["CRM_AUDIT_DATABASE_URL"])
-    kind = known_migration("activity-logs").kind
-    with export_services() as services, migration_services(kind) as crm:
+    logs, notes = known_migration("activity-logs").kind, known_migration("contact-notes").kind
+    with export_services() as services, migration_services(logs) as crm, migration_services(notes) as crm_notes:
         run.clear_the_way(services)
-        migrations.clear_the_way(crm)
+        for migrating in (crm, crm_notes):
+            migrations.clear_the_way(migrating)
         # Loading the code takes them some seconds, in which the demo data is written.
         dagster.start_daemon()
         ui_url = dagster.start_webserver() if ui else ""
@@ -105,24 +115,31 @@ def _play(
                 dagster.await_webserver(ui_url)
         timeline = migrations.timeline_before(crm)
         # First, because the largest company takes longest, and no company gets more than two runs at once.
-        migrated = migrations.queue_starts(crm)
+        migrated, migrated_notes = migrations.queue_starts(crm), migrations.queue_starts(crm_notes)
         exports = run.queue_requests(services, scale=scale)
         # The shorter one first: a low terminal shows the top.
-        parts = (migrations.MigrationsPart(crm, migrated), run.ExportsPart(services, exports))
+        parts = (
+            migrations.MigrationsPart(crm_notes, migrated_notes),
+            migrations.MigrationsPart(crm, migrated),
+            run.ExportsPart(services, exports),
+        )
         watch(parts, dagster, timeout_seconds=timeout_seconds)
         with step("Fetching the files and reading the mails"):
             run.collect_files(services, exports, stack.root / "demo")
             run.collect_mails(exports, Path(variables["CDP_MAILDIR"]))
         migrations.count_failures(crm, migrated)
+        migrations.count_failures(crm_notes, migrated_notes)
         timeline = migrations.timeline_after(crm, timeline)
-    return Played(exports, migrated, timeline, ui_url)
+        note = shown_note(crm_notes)
+    return Played(exports, [(logs, migrated), (notes, migrated_notes)], timeline, note, ui_url)
 
 
 def _conclude(played: Played, root: Path, seconds: float, *, stays: bool, as_json: bool) -> int:
-    from cdp_pipelines.cli.demo.migration_view import print_migrations
+    from cdp_pipelines.cli.demo.migration_view import print_migrations, print_timeline
+    from cdp_pipelines.cli.demo.note_view import print_note
     from cdp_pipelines.cli.demo.view import further_lines, print_final
 
-    wrong, number = played.wrong(), len(played.exports) + len(played.migrations)
+    wrong, number = played.wrong(), len(played.exports) + len(played.migrated)
     if as_json:
         output.print_json(
             {
@@ -131,14 +148,19 @@ def _conclude(played: Played, root: Path, seconds: float, *, stays: bool, as_jso
                 "ui_url": played.ui_url or None,
                 "files": str(root / "demo"),
                 "requests": [outcome.facts() for outcome in played.exports],
-                "migrations": [outcome.facts() for outcome in played.migrations],
+                "migrations": [outcome.facts() for outcome in played.migrated],
                 "timeline": played.timeline.facts() if played.timeline else None,
+                "note": played.note.facts() if played.note else None,
             }
         )
         return FAILED if wrong else OK
     print_final(played.exports)
     output.print_line("")
-    print_migrations(played.migrations, played.timeline)
+    for kind, found in played.migrations:
+        print_migrations(kind, found)
+        output.print_line("")
+    print_timeline(played.timeline)
+    print_note(played.note)
     output.print_line("")
     verdict = f"{wrong} of {number} requests did NOT end" if wrong else f"All {number} requests ended"
     output.print_line(f"{verdict} as they must, in {seconds:.0f} seconds.")

@@ -15,12 +15,13 @@ from cdp_pipelines.cli.options import DEFAULT_ROOT
 ANCHOR: Final = "CDP_MONGO_URI"
 """A shell that names its own database works on that system, and takes nothing from a local one."""
 _SYSTEMS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
-    ("CDP_S3_BUCKET", ("CDP_S3_", "AWS_")),
+    ("CDP_S3_BUCKET", ("CDP_S3_", "AWS_", "CDP_FILES_")),
     ("CDP_SMTP_HOST", ("CDP_SMTP_", "CDP_EMAIL_FROM")),
     ("NOTIFICATION_API_ROOT_URL", ("NOTIFICATION_API_",)),
     ("EXPORT_HISTORY_API_ROOT_URL", ("EXPORT_HISTORY_API_",)),
     ("LAUNCHPAD_API_ROOT_URL", ("LAUNCHPAD_API_",)),
     ("CRM_API_ROOT_URL", ("CRM_API_",)),
+    ("CDP_ATTACHMENT_HOSTS", ("CDP_ATTACHMENT_",)),
 )
 SETTING_PREFIXES: Final = (
     "CDP_",

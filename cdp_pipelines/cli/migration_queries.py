@@ -125,7 +125,7 @@ def failed_reasons(services: "MigrationServices", job: Mapping[str, Any]) -> dic
 def _kept_reasons(services: "MigrationServices", job: Mapping[str, Any]) -> dict[str, int]:
     from cdp_pipelines.stores.errors import translating
 
-    scope = {"job_id": job["_id"], "company_sso_id": job["company_sso_id"]}
+    scope = {"job_id": job["_id"], "company_sso_id": job["company_sso_id"], "part": {"$ne": True}}
     with translating("counting failed rows"):
         found = services.database["migration_failures"].aggregate(
             [{"$match": scope}, {"$group": {"_id": "$reason_code", "rows": {"$sum": 1}}}]

@@ -108,6 +108,8 @@ def replayed_lines(company: "Company", replayed: "Replayed") -> list[str]:
         ("skipped", f"{replayed.skipped:,}"),
         ("still failed", f"{replayed.still_failed:,}"),
         ("gone from the CRM", f"{replayed.gone:,}"),
+        ("files looked at", f"{replayed.parts:,}" if replayed.parts else ""),
+        ("files still failed", f"{replayed.parts_failed:,}" if replayed.parts else ""),
         ("status", str(job.get("status") or "")),
         ("match", percent_text(job.get("match_pct"))),
     ]
@@ -123,6 +125,8 @@ def _facts(company: "Company", replayed: "Replayed") -> Document:
         "skipped": replayed.skipped,
         "still_failed": replayed.still_failed,
         "gone": replayed.gone,
+        "parts": replayed.parts,
+        "parts_failed": replayed.parts_failed,
         "job_id": job.get("_id"),
         "status": job.get("status"),
         "match_pct": job.get("match_pct"),

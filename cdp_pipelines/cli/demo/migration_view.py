@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from cdp_pipelines.pipelines.migrations.kinds import MigrationKind
+
 Document = Mapping[str, Any]
 
 MOST_LINES: Final = 12
@@ -45,13 +47,13 @@ class Timeline:
         }
 
 
-def live_table(found: Sequence[MigrationOutcome]) -> "Table":
+def live_table(title: str, found: Sequence[MigrationOutcome]) -> "Table":
     """Company, what it is at, how far, rows so far."""
     from rich.progress_bar import ProgressBar
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for name in ("migration of", "status", "", "rows"):
+    for name in (title, "status", "", "rows"):
         table.add_column(name, no_wrap=True, overflow="ellipsis")
     for outcome in found:
         watched = outcome.watched
@@ -61,13 +63,13 @@ def live_table(found: Sequence[MigrationOutcome]) -> "Table":
     return table
 
 
-def final_table(found: Sequence[MigrationOutcome]) -> "Table":
+def final_table(kind: "MigrationKind", found: Sequence[MigrationOutcome]) -> "Table":
     """Company, status against what was expected, rows, what of it matches, how ready the company was."""
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title="Activity-log migrations of the demo", title_justify="left", pad_edge=False)
-    numbers = ("audits", "migrated", "match", "coverage")
+    table = Table(title=f"The {kind.title} of the demo", title_justify="left", pad_edge=False)
+    numbers = (kind.rows, "migrated", "match", "coverage")
     for name in ("company", "as expected", "status", *numbers):
         table.add_column(name, overflow="fold", justify="right" if name in numbers else "left")
     for outcome in found:
@@ -79,14 +81,14 @@ def final_table(found: Sequence[MigrationOutcome]) -> "Table":
     return table
 
 
-def outcome_table(found: Sequence[MigrationOutcome]) -> "Table":
+def outcome_table(kind: "MigrationKind", found: Sequence[MigrationOutcome]) -> "Table":
     """Rows by outcome and reason, a column for each company that has a job."""
     from rich.table import Table
 
     with_job = [outcome for outcome in found if outcome.job]
     by_company = [{(kind, reason): rows for kind, reason, rows in outcome.rows()} for outcome in with_job]
     kinds = sorted({key for rows in by_company for key in rows}, key=lambda key: (_ORDER.index(key[0]), key[1]))
-    table = Table(title="What became of the audits", title_justify="left", pad_edge=False)
+    table = Table(title=f"What became of the {kind.rows}", title_justify="left", pad_edge=False)
     table.add_column("outcome")
     table.add_column("reason")
     for outcome in with_job:
@@ -138,13 +140,18 @@ def changes_text(changes: Sequence[Document]) -> str:
     return _cut("; ".join(parts), _LONGEST_CHANGES)
 
 
-def print_migrations(found: Sequence[MigrationOutcome], timeline: Timeline | None) -> None:
-    """All of it to standard output."""
+def print_migrations(kind: "MigrationKind", found: Sequence[MigrationOutcome]) -> None:
+    """How they ended, and what became of the rows, to standard output."""
     console = output.stdout()
-    console.print(final_table(found))
-    console.print(outcome_table(found))
+    console.print(final_table(kind, found))
+    console.print(outcome_table(kind, found))
+
+
+def print_timeline(timeline: Timeline | None) -> None:
+    """The customer's timeline before and after."""
     if timeline is None:
         return
+    console = output.stdout()
     console.print(f"\nOne customer of {timeline.company_name}, {timeline.customer_id}", style="bold")
     for name, documents, total in (
         ("Before: what the live feed wrote", timeline.before, timeline.total_before),

@@ -67,13 +67,18 @@ def load_crm(services: "MigrationServices", *, scale: float) -> None:
 
 
 def _forget_migrated(services: "MigrationServices", company_sso_ids: Sequence[str]) -> None:
-    """Delete what stands for audits that are no more; in a rollback's batches that takes the local server minutes."""
+    """Delete what stands for rows that are no more; in a rollback's batches that takes the local server minutes.
+
+    Files of notes stay: the same note has the same file under the same key, and gets it anew.
+    """
     from cdp_pipelines.domain.activity_logs.audits import SOURCE
     from cdp_pipelines.stores.errors import translating
 
-    with translating("deleting migrated activity logs"):
+    with translating("deleting migrated documents"):
         for key in company_sso_ids:
             services.database["activity_logs"].delete_many({"company_sso_id": key, "source_tag": SOURCE})
+            migrated = {"company_sso_id": key, "legacy_crm_note_id": {"$exists": True}}
+            services.database["contact_notes"].delete_many(migrated)
 
 
 def queue_starts(services: "MigrationServices") -> list[MigrationOutcome]:
@@ -96,7 +101,7 @@ def queue_starts(services: "MigrationServices") -> list[MigrationOutcome]:
         )
         services.requests.insert(document)
         watched = Watched(company_from_document(company.document()), document)
-        found.append(MigrationOutcome(EXPECTED[company.slug], watched))
+        found.append(MigrationOutcome(EXPECTED[services.kind.kind][company.slug], watched))
     return found
 
 
@@ -119,12 +124,12 @@ class MigrationsPart:
 
     def table(self) -> "Table":
         """How they stand."""
-        return live_table(self._found)
+        return live_table(self._services.kind.title, self._found)
 
     def done(self, seconds: float) -> str:
         """What to say once all have ended."""
         rows = sum(int(outcome.job.get("records_processed") or 0) for outcome in self._found)
-        return f"{len(self._found)} companies, {rows:,} audits from the CRM to the timelines ({seconds:.1f} s)"
+        return f"{len(self._found)} companies, {rows:,} {self._services.kind.rows} from the CRM ({seconds:.1f} s)"
 
 
 def count_failures(services: "MigrationServices", found: Sequence[MigrationOutcome]) -> None:

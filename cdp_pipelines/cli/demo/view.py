@@ -66,7 +66,7 @@ def further_lines(root: Path, files: Path, *, ui_url: str, kept_running: bool) -
     if kept_running:
         lines += [
             "  exports      cdp export list; cdp export status JOB",
-            "  migrations   cdp migrate status activity-logs --all-companies",
+            "  migrations   cdp migrate status activity-logs --all-companies; the same with contact-notes",
             f"  settings     source {root / 'env'}",
             "  health       cdp doctor",
         ]

@@ -18,6 +18,7 @@ from cdp_pipelines.cli.demo.migration_view import (
 from cdp_pipelines.cli.migration_watch import Watched
 from cdp_pipelines.domain.companies import Company
 from cdp_pipelines.local.demo_companies import COMPANIES
+from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS
 
 MIGRATED = Expected(("completed",), has_rows=True)
 REFUSED = Expected(("rejected",), "contacts_not_migrated")
@@ -46,8 +47,9 @@ def drawn(table: Table) -> str:
     return capture.get()
 
 
-def test_every_demo_company_has_an_expected_ending() -> None:
-    assert set(EXPECTED) == {company.slug for company in COMPANIES}
+@pytest.mark.parametrize("kind", ["activity_logs", "contact_notes"])
+def test_every_demo_company_has_an_expected_ending(kind: str) -> None:
+    assert set(EXPECTED[kind]) == {company.slug for company in COMPANIES}
 
 
 def test_what_ended_as_it_must_has_no_differences() -> None:
@@ -55,7 +57,7 @@ def test_what_ended_as_it_must_has_no_differences() -> None:
     refused = outcome(REFUSED, "rejected", error=low)
     assert outcome(MIGRATED, "completed", job=JOB).differences() == refused.differences() == []
     assert refused.coverage_pct == 91.99
-    assert "91.99 %" in drawn(final_table([refused]))
+    assert "91.99 %" in drawn(final_table(ACTIVITY_LOGS, [refused]))
 
 
 @pytest.mark.parametrize(
@@ -78,11 +80,11 @@ def test_tables_show_each_company_and_every_reason() -> None:
     found = [outcome(MIGRATED, "completed", job=JOB), outcome(MIGRATED, "completed", job=failed)]
     found[1].failed_reasons = {"unreadable_changes": 1}
     found.append(outcome(REFUSED, "rejected", error={"code": "contacts_not_migrated", "details": None}))
-    assert live_table(found).row_count == final_table(found).row_count == 3
-    text = drawn(outcome_table(found))
+    assert live_table("migration", found).row_count == final_table(ACTIVITY_LOGS, found).row_count == 3
+    text = drawn(outcome_table(ACTIVITY_LOGS, found))
     assert [line for line in text.splitlines() if "unreadable_changes" in line]
     assert text.index("migrated") < text.index("post_sync_live_feed") < text.index("unreadable_changes")
-    assert len(outcome_table(found).columns) == 4
+    assert len(outcome_table(ACTIVITY_LOGS, found).columns) == 4
     assert [fact["rows"] for fact in found[1].facts()["outcomes"]] == [9, 2, 1]
     assert "Toko [A]" in text
 
