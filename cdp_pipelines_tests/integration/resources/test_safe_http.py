@@ -235,8 +235,8 @@ def test_the_largest_file_that_is_taken_is_taken() -> None:
 
 def test_a_file_that_says_it_is_too_large_is_not_begun() -> None:
     to = BytesIO()
-    with recording_server([(200, {}, b"x" * 1_001)]) as server, pytest.raises(FetchTooLarge) as caught:
-        fetch(server.url + "/SECRET", to, largest_bytes=1_000)
+    with recording_server([(200, {}, b"x" * 1_000_000)]) as server, pytest.raises(FetchTooLarge) as caught:
+        fetch(server.url + "/SECRET", to, largest_bytes=500_000)
     assert len(server.asked) == 1
     assert to.getvalue() == b""
     assert caught.value.code == "FETCH_TOO_LARGE"
@@ -259,7 +259,7 @@ def test_an_endless_file_is_left_at_the_limit(headers: bytes) -> None:
     assert server.connections == 1
 
 
-@pytest.mark.parametrize("dripping", ["headers", "body", "interim answers"])
+@pytest.mark.parametrize("dripping", ["headers", "body"])
 def test_what_comes_in_drops_is_left_when_the_time_is_over(dripping: str) -> None:
     """Without a limit for the whole fetch it would succeed in the end, each drop being in time."""
 
@@ -268,12 +268,31 @@ def test_what_comes_in_drops_is_left_when_the_time_is_over(dripping: str) -> Non
         drops = [HEAD, *[b"X: y\r\n"] * 40, b"Content-Length: 0\r\n\r\n"]
         if dripping == "body":
             drops = [HEAD + b"Content-Length: 40\r\n\r\n", *[b"x"] * 40]
-        elif dripping == "interim answers":
-            drops = [*[b"HTTP/1.1 103 Early Hints\r\n\r\n"] * 40, HEAD + b"Content-Length: 0\r\n\r\n"]
         connection.send(*drops, pause=0.05)
 
     with raw_server(serve) as server, pytest.raises(FetchFailed, match="in time"):
         fetch(server.url + "/", total_seconds=0.5, read_seconds=5)
+
+
+def test_interim_answers_without_end_are_left_when_the_time_is_over() -> None:
+    def serve(connection: Connection) -> None:
+        connection.read_request()
+        while not connection.stopped.is_set():
+            connection.send(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100)
+
+    with raw_server(serve) as server, pytest.raises(FetchFailed, match="in time"):
+        fetch(server.url + "/", total_seconds=0.3)
+
+
+def test_no_single_wait_goes_beyond_the_time_for_the_whole_fetch() -> None:
+    """Without that the answer would come in time for the wait, all at once."""
+
+    def serve(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(HEAD + b"Content-Length: 1\r\n\r\nx", pause=1)
+
+    with raw_server(serve) as server, pytest.raises(FetchFailed, match="in time"):
+        fetch(server.url + "/", total_seconds=0.3, read_seconds=10)
 
 
 def test_the_time_for_the_whole_fetch_holds_over_redirects_and_attempts() -> None:

@@ -173,3 +173,15 @@ def test_the_next_address_is_tried_where_one_does_not_answer() -> None:
         fetcher.fetch("http://a.example/", BytesIO())
         fetcher.close()
     assert internet.connected == ["93.184.216.34"]
+
+
+@pytest.mark.parametrize("location", ["https://b.example/", "//b.example/x", "https://a.example:8443/", "/\\b.example"])
+def test_a_redirect_is_judged_by_the_allow_list_again(location: str) -> None:
+    dns = {"a.example": ["93.184.216.34"], "b.example": ["93.184.216.35"]}
+    internet = Internet({"fake_dns": dns, "redirects": [{"status": 302, "location": location}]})
+    with (
+        internet.fetcher(FetchPolicy(allowed_hosts=("a.example",))) as fetcher,
+        pytest.raises(FetchBlocked),
+    ):
+        fetcher.fetch("https://a.example/", BytesIO())
+    assert internet.connected == ["93.184.216.34"]
