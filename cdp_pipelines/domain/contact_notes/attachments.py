@@ -131,7 +131,16 @@ def attachment_key(company_sso_id: str, legacy_crm_note_id: str, attachment: Crm
     Raises:
         ValueError: the company or the note has an empty id.
     """
-    return f"{_segment(company_sso_id)}/{_segment(legacy_crm_note_id)}/{asset_name(attachment)}"
+    return f"{company_folder(company_sso_id)}{_segment(legacy_crm_note_id)}/{asset_name(attachment)}"
+
+
+def company_folder(company_sso_id: str) -> str:
+    """What the keys of all of a company's attachments begin with, and those of no other company's.
+
+    Raises:
+        ValueError: the id is empty.
+    """
+    return f"{_segment(company_sso_id)}/"
 
 
 def file_name_of(attachment: CrmAttachment) -> str:

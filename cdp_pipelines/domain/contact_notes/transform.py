@@ -12,6 +12,7 @@ from cdp_pipelines.domain.contact_notes.attachments import (
     CrmAttachment,
     attachment_key,
     attachment_type,
+    company_folder,
     file_name_of,
 )
 from cdp_pipelines.domain.contact_notes.html import NoteTooLong, normalize_note
@@ -103,11 +104,11 @@ def stored_keys(company_sso_id: str, documents: Sequence[Any]) -> list[str]:
 
     The address may begin with another root by now, so only its last three parts count.
     """
-    keys = []
+    keys, folder = [], company_folder(company_sso_id)
     for document in documents:
         for entry in document.get("attachments") or ():
             key = key_in(entry)
-            if key.startswith(f"{company_sso_id}/"):
+            if key.startswith(folder):
                 keys.append(key)
     return keys
 
