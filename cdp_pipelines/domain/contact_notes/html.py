@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from cdp_pipelines.domain.contact_notes.html_limits import bounded, plain_text
 from cdp_pipelines.domain.contact_notes.html_names import ALLOWED_TAGS, DROPPED_WITH_CONTENT
-from cdp_pipelines.domain.contact_notes.html_tree import keep_pre_newlines, prepared
+from cdp_pipelines.domain.contact_notes.html_tree import keep_first_newlines, prepared
 from cdp_pipelines.domain.errors import PermanentFailure
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _sanitized_once(html: str) -> str:
     cleaned = _cleaner().clean(prepared(parsable)).lstrip("\ufeff")
     if _ODD_HREF.search(cleaned):
         cleaned = _HREF.sub(_mend_href, cleaned)
-    return keep_pre_newlines(cleaned)
+    return keep_first_newlines(cleaned)
 
 
 def _mend_href(link: re.Match[str]) -> str:
@@ -112,7 +112,7 @@ def _cleaner() -> "nh3.Cleaner":
     return nh3.Cleaner(
         tags=set(ALLOWED_TAGS),
         clean_content_tags=set(DROPPED_WITH_CONTENT),
-        attributes={"a": {"href"}},
+        attributes={"a": {"href"}, "*": set()},  # without "*" nh3 lets `lang` and `title` stay everywhere
         url_schemes={"http", "https", "mailto"},
         url_relative="deny",
         link_rel="nofollow noopener noreferrer",

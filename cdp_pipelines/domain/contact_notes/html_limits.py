@@ -12,7 +12,8 @@ from cdp_pipelines.domain.contact_notes.html_names import DROPPED_WITH_CONTENT
 MOST_TAGS: Final = 10_000
 """Signs `<` in a note that is parsed. One with more could only fit into 10,000 characters as its bare text."""
 MOST_SEPARATORS: Final = 20_000
-"""Signs that can stand between attributes, in a long note: parsers compare each attribute with all before it."""
+"""Signs in a long note that may stand between attributes, each of which is compared with all before it, or begin an
+entity, at each of which nh3 looks at what is left of the note."""
 MOST_MARKED_FORMATS: Final = 20
 """Formatting tags in a long note whose attributes could not be taken off."""
 
@@ -48,7 +49,7 @@ def bounded(html: str) -> str | None:
     bare = _START_TAG.sub(r"<\1\2>", html)
     if sum(1 for _ in _MARKED_FORMAT.finditer(bare)) > MOST_MARKED_FORMATS:
         return None
-    if len(bare) > _LONG and sum(map(bare.count, " \t\n\r\f/\"'")) > MOST_SEPARATORS:
+    if len(bare) > _LONG and sum(map(bare.count, " \t\n\r\f/\"'&")) > MOST_SEPARATORS:
         return None
     return bare
 

@@ -17,8 +17,8 @@ _TEMPLATE_TAG: Final = re.compile(r"</?template(?: [^<>]*)?>")
 _HIDDEN: Final = ", ".join(sorted(DROPPED_WITH_CONTENT))
 _STAYING: Final = ALLOWED_TAGS | DROPPED_WITH_CONTENT | {"template"}
 
-# Parsers drop the first newline of a <pre>, so what a serializer writes needs one more to say the same.
-_PRE_NEWLINE: Final = re.compile(r"(<pre(?: [^<>]*)?>)\n")
+# Parsers drop the first newline in these, so what a serializer writes needs one more to say the same.
+_FIRST_NEWLINE: Final = re.compile(r"(<(?:pre|listing|textarea)(?: [^<>]*)?>)\n")
 
 _ORIGIN: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?(?://[^/]*)?", re.IGNORECASE)
 _PROFILE_PATH: Final = re.compile(r"(?:.*/)?users/[^/]+/edit_user/?", re.IGNORECASE)
@@ -41,12 +41,12 @@ def prepared(html: str) -> str:
             return html
     else:
         return html
-    return keep_pre_newlines(tree.html or "")
+    return keep_first_newlines(tree.html or "")
 
 
-def keep_pre_newlines(html: str) -> str:
+def keep_first_newlines(html: str) -> str:
     """What a serializer wrote, such that parsing it gives the same text in `<pre>`."""
-    return _PRE_NEWLINE.sub("\\1\n\n", html) if "<pre" in html else html
+    return _FIRST_NEWLINE.sub("\\1\n\n", html)
 
 
 def _tag_names(html: str) -> set[str]:
