@@ -1,5 +1,4 @@
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +9,11 @@ from pymongo import MongoClient
 from cdp_pipelines_tests.e2e.dagster_services import daemon
 from cdp_pipelines_tests.e2e.migration_site import DATABASE, Site
 from cdp_pipelines_tests.integration.pipelines.harness import Exports
+from cdp_pipelines_tests.support.browser import chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SEEN_MILLISECONDS = 60_000
 
 
@@ -57,16 +56,10 @@ def live(daemon_env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 def page() -> Iterator["Page"]:
-    from playwright.sync_api import sync_playwright
-
-    arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-                 "--disable-component-update", "--disable-sync"]  # fmt: skip
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1500, "height": 1000})
         page.set_default_timeout(SEEN_MILLISECONDS)
         yield page
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cdp_pipelines.local.ports import free_ports
-from cdp_pipelines_tests.e2e.conftest import CHROMIUM
 from cdp_pipelines_tests.e2e.dagster_services import webserver
 from cdp_pipelines_tests.e2e.test_queue_to_inbox import ended
 from cdp_pipelines_tests.integration.pipelines.harness import Exports
+from cdp_pipelines_tests.support.browser import CHROMIUM, NO_CHROMIUM
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = [
     pytest.mark.timeout(600),
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (apt: chromium)"),
+    pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM),
 ]
 
 

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from cdp_pipelines.local.ports import free_ports
-from cdp_pipelines_tests.e2e.conftest import CHROMIUM
 from cdp_pipelines_tests.e2e.dagster_services import webserver
 from cdp_pipelines_tests.e2e.migration_site import BROKEN, CLEAN, Site
+from cdp_pipelines_tests.support.browser import CHROMIUM, NO_CHROMIUM
 from cdp_pipelines_tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ LOCATION = "locations/cdp_pipelines"
 
 pytestmark = [
     pytest.mark.timeout(600),
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (apt: chromium)"),
+    pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM),
 ]
 
 
