@@ -17,6 +17,8 @@ from cdp_pipelines.resources.crm_notes import NotesOverview
 from cdp_pipelines.resources.crm_session import WINDOW_PAGES, CrmSession, translating
 
 PARTS_BATCH: Final = 1_000
+_TABLES: Final = ("image", "audio", "document")
+"""The order in which a note shows its files, whichever source they come from."""
 
 
 class PostgresNotes:
@@ -99,6 +101,7 @@ class _Parts:
                 has_checkin = True
             else:
                 files.append(CrmAttachment(part_id, kind, url or "", name, content_type, size))
+        files.sort(key=lambda file: (_TABLES.index(file.source), file.id))
         return tuple(files), has_checkin
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from cdp_pipelines_tests.support.browser import chromium
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import ConsoleMessage, Dialog, Page, Route
 
 # Nothing is ever asked of this host: the browser's requests are answered here. https, since there an address such as
 # `https:x` leads to the page's own host.
@@ -87,11 +87,19 @@ def _watch(page: "Page", html: str, seen: list[str]) -> None:
         else:
             route.fulfill(content_type="image/svg+xml", body="<svg xmlns='http://www.w3.org/2000/svg'/>")
 
+    def refuse(dialog: "Dialog") -> None:
+        seen.append(f"dialog: {dialog.type}")
+        dialog.dismiss()
+
+    def hear(message: "ConsoleMessage") -> None:
+        if message.type == "error":
+            seen.append(f"console: {message.text}")
+
     page.context.route("**/*", answer)
     page.expose_function("__hit", lambda what: seen.append(f"script: {what}"))
     page.add_init_script(_TRAPS)
-    page.on("dialog", lambda dialog: (seen.append(f"dialog: {dialog.type}"), dialog.dismiss()))
+    page.on("dialog", refuse)
     page.on("popup", lambda popup: seen.append("a new window"))
     page.on("pageerror", lambda error: seen.append(f"error of a script: {error}"))
-    page.on("console", lambda message: seen.append(f"console: {message.text}") if message.type == "error" else None)
+    page.on("console", hear)
     page.on("frameattached", lambda frame: seen.append("a frame"))

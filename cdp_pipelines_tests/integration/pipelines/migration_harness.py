@@ -196,6 +196,8 @@ class Migrations:
         defs = build_defs(resources={**default_resources(), "migrations": resource or self.resource})
         if job == self.kind.rollback_job:
             run_config: Document = {"ops": {self.kind.rollback_op: {"config": config or {}}}}
+        elif job == self.kind.checks_job:
+            run_config = {}
         else:
             run_config = {"ops": {self.kind.asset: {"ops": {"gates": {"config": config or {}}}}}}
         return defs.resolve_job_def(job or self.kind.start_job).execute_in_process(
@@ -307,3 +309,19 @@ def assert_adds_up(job: Mapping[str, Any]) -> None:
     for shard in job["shards"].values():
         parts = shard.get("migrated", 0) + shard.get("skipped", 0) + shard.get("failed", 0)
         assert shard.get("processed", 0) == parts
+
+
+def failure_text(result: dg.ExecuteInProcessResult) -> str:
+    """Everything that the failed steps say."""
+    return " ".join(
+        str(event.step_failure_data.error.to_string()) if event.step_failure_data.error else ""
+        for event in result.all_events
+        if event.is_step_failure
+    )
+
+
+def checks_of(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    """Whether each check that was evaluated passed, by asset and name."""
+    return {
+        f"{check.asset_key.path[-1]}.{check.check_name}": check.passed for check in result.get_asset_check_evaluations()
+    }

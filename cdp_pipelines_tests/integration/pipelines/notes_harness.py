@@ -9,8 +9,16 @@ import dagster as dg
 from pymongo.database import Database
 
 from cdp_pipelines.pipelines.contact_notes.config import CONTACT_NOTES
+from cdp_pipelines.pipelines.migrations.services import MigrationResource
 from cdp_pipelines.resources.attachment_fetcher import AttachmentFetcherResource
-from cdp_pipelines_tests.integration.pipelines.migration_harness import BEFORE, FILES_ROOT_URL, Document, Migrations
+from cdp_pipelines.resources.crm_postgres import CrmPostgresResource
+from cdp_pipelines_tests.integration.pipelines.migration_harness import (
+    BEFORE,
+    FILES_ROOT_URL,
+    Document,
+    Migrations,
+    migration_resource,
+)
 from cdp_pipelines_tests.integration.resources.http_servers import Answer, Asked, RecordingServer
 
 if TYPE_CHECKING:
@@ -30,6 +38,7 @@ class Notes(Migrations):
         self, env: Mapping[str, str], database: Database[Document], instance: dg.DagsterInstance, **overrides: Any
     ) -> None:
         super().__init__(env, database, instance, **overrides)
+        self._made: list[MigrationResource] = []
         self._next_note = 1
         self._next_part = 1
 
@@ -75,11 +84,22 @@ class Notes(Migrations):
         found = [document for document in self.db["contact_notes"].find(query) if "legacy_crm_note_id" in document]
         return sorted(found, key=lambda document: int(document["legacy_crm_note_id"]))
 
-    def served_by(self, server: RecordingServer, **overrides: Any) -> Any:
+    def served_by(self, server: RecordingServer, **overrides: Any) -> MigrationResource:
         """Resources of a run that may fetch from this server."""
         hosts = urlsplit(server.url).netloc
         fetcher = AttachmentFetcherResource(hosts="files.crm.example", trusted_hosts=hosts, **overrides)
-        return self.resource.model_copy(update={"attachments": fetcher})
+        return self.with_resources(attachments=fetcher)
+
+    def with_resources(self, **overrides: Any) -> MigrationResource:
+        """Resources of a run, some of them others than usual."""
+        usual = {"crm": CrmPostgresResource(dsn=self.crm.dsn)}
+        self._made.append(migration_resource(self.env, self.db.name, **{**usual, **overrides}))
+        return self._made[-1]
+
+    def close(self) -> None:
+        for resource in self._made:
+            resource.close()
+        super().close()
 
 
 def files(contents: Mapping[str, tuple[str, bytes]]) -> Any:

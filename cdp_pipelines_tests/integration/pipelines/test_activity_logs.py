@@ -14,23 +14,10 @@ from cdp_pipelines_tests.integration.pipelines.migration_harness import (
     SYNCED,
     Migrations,
     assert_adds_up,
+    checks_of,
+    failure_text,
 )
 from cdp_pipelines_tests.support.apis import RecordedApis
-
-
-def failure_text(result: dg.ExecuteInProcessResult) -> str:
-    """Everything that the failed steps say."""
-    return " ".join(
-        str(event.step_failure_data.error.to_string()) if event.step_failure_data.error else ""
-        for event in result.all_events
-        if event.is_step_failure
-    )
-
-
-def checks_of(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
-    return {
-        f"{check.asset_key.path[-1]}.{check.check_name}": check.passed for check in result.get_asset_check_evaluations()
-    }
 
 
 def test_every_kind_of_row_gets_its_outcome(migrations: Migrations) -> None:
