@@ -20,10 +20,11 @@ PLAIN_TAGS: Final = ALLOWED_TAGS | DROPPED_WITH_CONTENT | frozenset({
     "datalist", "dd", "del", "details", "dfn", "dialog", "dir", "dl", "dt", "embed", "fieldset", "figcaption",
     "figure", "font", "footer", "form", "frame", "frameset", "head", "header", "hgroup", "hr", "html", "iframe",
     "img", "input", "ins", "kbd", "label", "legend", "link", "main", "map", "mark", "marquee", "menu", "meta",
-    "meter", "nav", "nobr", "noembed", "noframes", "noscript", "object", "optgroup", "option", "output",
-    "param", "picture", "plaintext", "progress", "q", "rp", "rt", "ruby", "samp", "section", "select", "small",
-    "source", "strike", "sub", "summary", "sup", "table", "tbody", "td", "textarea", "tfoot", "th", "thead",
-    "time", "title", "tr", "track", "tt", "var", "video", "wbr", "xmp",
+    "meter", "nav", "nobr", "noembed", "noframes", "object", "optgroup", "option", "output", "param", "picture",
+    "progress", "q", "rp", "rt", "ruby", "samp", "section", "select", "small", "source", "strike", "sub",
+    "summary", "sup", "table", "tbody", "td", "textarea", "tfoot", "th", "thead", "time", "title", "tr",
+    "track", "tt", "var", "video", "wbr", "xmp",
 })  # fmt: skip
-"""What nh3 handles as it should. Of SVG's and MathML's own names (`text`, `list`, `in`, `product`) it drops the text
-too, so that a note with "<list>" typed in it would lose its rest: notes with any other name take a step before nh3."""
+"""What nh3 handles as it should; notes with any other name take a step before it. Of SVG's and MathML's own names
+(`text`, `list`, `in`, `product`) it drops the text too, so that a note with "<list>" typed in it would lose its rest;
+it drops what is in a template, and shows the tags in a <noscript> as text."""

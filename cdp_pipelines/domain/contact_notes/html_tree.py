@@ -57,8 +57,7 @@ def _tag_names(html: str) -> set[str]:
 def _parsed(html: str) -> "LexborHTMLParser":
     from selectolax.lexbor import LexborHTMLParser
 
-    # As nh3 parses: a fragment, with the content of <noscript> as text.
-    return LexborHTMLParser(html, is_fragment=True, scripting=True)
+    return LexborHTMLParser(html, is_fragment=True)
 
 
 def _without_foreign_tags(html: str) -> "LexborHTMLParser":
@@ -81,7 +80,7 @@ def _unwrapped(html: str) -> "LexborHTMLParser":
 def _mentions_to_text(tree: "LexborHTMLParser") -> bool:
     """Put its text in the place of each mention. True if there was one."""
     mentions = [link for link in tree.css("a") if _is_mention(link)]
-    for mention in reversed(mentions):  # inner ones first: one that was taken out must not be touched again
+    for mention in reversed(mentions):  # inner ones first: what is in one that was taken out must not be touched
         for hidden in mention.css(_HIDDEN):
             hidden.decompose()
         mention.replace_with(mention.text())

@@ -3,6 +3,7 @@
 import pytest
 
 from cdp_pipelines.domain.contact_notes.html import sanitize_note_html
+from cdp_pipelines.domain.contact_notes.html_tree import prepared
 from cdp_pipelines_tests.support.note_oracle import REL
 
 MENTIONS = [
@@ -63,6 +64,7 @@ def test_a_host_named_users_is_no_mention() -> None:
 def test_talk_about_mentions_is_none() -> None:
     note = f'data-user-id /users/1/edit_user <br> <a href="https://example.com/" rel="{REL}">edit_user</a>'
     assert sanitize_note_html(note) == note
+    assert prepared(note.replace("<br>", "<BR/>")) == note.replace("<br>", "<BR/>")
 
 
 @pytest.mark.parametrize(
@@ -81,6 +83,8 @@ def test_talk_about_mentions_is_none() -> None:
         ("<p>one<p>two ", "", "<p>one</p><p>two @Ann</p>"),
         ("<script>x</script>", "<style>y</style>", "@Ann"),
         ("</div>", "<br/>", "@Ann<br>"),
+        ("<noscript>", "</noscript>", "@Ann"),
+        ("", "<plaintext>y<b>z", "@Anny&lt;b&gt;z"),
     ],
 )
 def test_what_is_around_a_mention_stays(before: str, after: str, cleaned: str) -> None:
@@ -99,6 +103,8 @@ def test_text_of_a_mention_never_becomes_markup() -> None:
 def test_mentions_inside_mentions() -> None:
     note = "<a data-user-id=1>one<table><a data-user-id=2>two</a></table>three</a>four"
     assert sanitize_note_html(note) == "onetwothreefour"
+    hidden = "<a data-user-id=1>one<svg><script><a data-user-id=2>two</a></script></svg></a>"
+    assert sanitize_note_html(hidden) == "one"
 
 
 def test_many_mentions() -> None:
