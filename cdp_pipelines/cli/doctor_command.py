@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from cdp_pipelines.cli.doctor.findings import Check, Finding
 
 SYSTEMS: Final = (
-    "mongodb", "dagster", "s3", "mail", "notifications", "export-history", "crm", "launchpad", "alerts", "temp",
-    "limits",
+    "mongodb", "dagster", "s3", "mail", "notifications", "export-history", "crm", "notes", "launchpad", "alerts",
+    "temp", "limits",
 )  # fmt: skip
 
 OnlyOption = Annotated[list[str] | None, typer.Option("--only", help=f"Just this: {', '.join(SYSTEMS)}.")]
@@ -108,7 +108,7 @@ def _examine(systems: Sequence[str]) -> list["Finding"]:
 
 
 def _checks() -> dict[str, "Check"]:
-    from cdp_pipelines.cli.doctor import crm, dagster, machine, mongo, neighbours, object_store
+    from cdp_pipelines.cli.doctor import crm, dagster, machine, mongo, neighbours, notes, object_store
 
     return {
         "mongodb": mongo.check_mongo,
@@ -118,6 +118,7 @@ def _checks() -> dict[str, "Check"]:
         "notifications": neighbours.check_notifications,
         "export-history": neighbours.check_export_history,
         "crm": crm.check_crm,
+        "notes": notes.check_notes,
         "launchpad": neighbours.check_launchpad,
         "alerts": neighbours.check_alerts,
         "temp": machine.check_temporary_files,

@@ -29,7 +29,7 @@ def check_crm(findings: Findings) -> Iterator[Finding]:
     dsn = os.environ.get(SETTING, "")
     if not dsn:
         advice = f"Set {SETTING} to the CRM's PostgreSQL, with a role that can only read."
-        yield findings.note("configured", "off: no activity logs can be migrated", advice)
+        yield findings.note("configured", "off: nothing of the CRM can be migrated", advice)
         return
     mapping = load_mapping()
     yield from _session(findings, dsn, mapping)
@@ -71,7 +71,7 @@ def _role(findings: Findings, connection: "Connection[tuple[object, ...]]", mapp
     from psycopg.sql import Identifier
 
     writable = []
-    for table in (mapping.audits, mapping.users, *mapping.entities.values()):
+    for table in (mapping.audits, mapping.users, *mapping.entities.values(), *_note_tables(mapping)):
         name = Identifier(*table.parts).as_string(connection)
         # A table that is not there is told of elsewhere; to_regclass gives NULL for it.
         row = connection.execute("SELECT has_table_privilege(to_regclass(%s), %s)", (name, _WRITING)).fetchone()
@@ -101,6 +101,30 @@ def _tables(findings: Findings, mapping: "CrmMapping", database: "CrmDatabase") 
             good.append(".".join(table.parts))
     if good:
         yield findings.ok("tables", ", ".join(good))
+    yield from _notes(findings, mapping)
+
+
+def _note_tables(mapping: "CrmMapping") -> list["Table"]:
+    return [] if mapping.notes is None else [mapping.notes.note, *mapping.notes.files.values(), mapping.notes.checkin]
+
+
+def _notes(findings: Findings, mapping: "CrmMapping") -> Iterator[Finding]:
+    """The tables of notes, which are asked all at once; a CRM whose notes come over HTTP need not have them."""
+    from cdp_pipelines.resources.crm_notes import CrmNotesResource
+    from cdp_pipelines.resources.crm_postgres import CrmPostgresResource
+
+    if CrmNotesResource().chosen_source() != "postgres":
+        return
+    try:
+        notes = CrmNotesResource().open(_NOBODY, database=CrmPostgresResource())
+        try:
+            notes.notes_by_id([_NOBODY])
+        finally:
+            notes.close()
+    except CdpError as exc:
+        yield findings.note("notes", exc.message, "Grant SELECT, or name the tables in the mapping file.")
+    else:
+        yield findings.ok("notes", ", ".join(".".join(table.parts) for table in _note_tables(mapping)))
 
 
 def _categories(findings: Findings) -> Finding:

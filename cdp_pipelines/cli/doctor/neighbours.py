@@ -27,7 +27,7 @@ def check_notifications(findings: Findings) -> Iterator[Finding]:
     from cdp_pipelines.resources.notifications import NotificationsResource
 
     NotificationsResource().open()
-    yield _api(findings, "NOTIFICATION_API_ROOT_URL", "no in-app notifications are sent")
+    yield api_finding(findings, "NOTIFICATION_API_ROOT_URL", "no in-app notifications are sent")
 
 
 def check_export_history(findings: Findings) -> Iterator[Finding]:
@@ -35,7 +35,7 @@ def check_export_history(findings: Findings) -> Iterator[Finding]:
     from cdp_pipelines.resources.export_history import ExportHistoryResource
 
     ExportHistoryResource().open()
-    yield _api(findings, "EXPORT_HISTORY_API_ROOT_URL", "exports are only in our own history")
+    yield api_finding(findings, "EXPORT_HISTORY_API_ROOT_URL", "exports are only in our own history")
 
 
 def check_launchpad(findings: Findings) -> Iterator[Finding]:
@@ -51,7 +51,7 @@ def check_launchpad(findings: Findings) -> Iterator[Finding]:
         return
     if os.environ.get(name):
         LaunchpadResource().open("doctor")
-    yield _api(findings, name, "no users of the CRM are known")
+    yield api_finding(findings, name, "no users of the CRM are known")
 
 
 def check_alerts(findings: Findings) -> Iterator[Finding]:
@@ -69,7 +69,8 @@ def check_alerts(findings: Findings) -> Iterator[Finding]:
     yield findings.ok("webhook", "set (nothing was sent)")
 
 
-def _api(findings: Findings, setting: str, when_off: str) -> Finding:
+def api_finding(findings: Findings, setting: str, when_off: str) -> Finding:
+    """Whether somebody answers at the address in a setting; a note when it is not set."""
     import httpx
 
     url = os.environ.get(setting, "")

@@ -148,12 +148,21 @@ class MigrationServices(SharedServices):
         Raises:
             ConfigurationError: it is missing, or is none.
         """
-        url = required_setting(FILES_SETTING, self._resources.files_root_url)
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-            raise ConfigurationError(
-                "SETTING_INVALID", f"{FILES_SETTING} must be an address such as https://files.cdp.example."
-            )
-        return url
+        return read_files_root_url(self._resources.files_root_url)
+
+
+def read_files_root_url(explicit: str = "") -> str:
+    """The address of the CDP's files, from the setting if none is given.
+
+    Raises:
+        ConfigurationError: it is missing, or is none.
+    """
+    url = required_setting(FILES_SETTING, explicit)
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        raise ConfigurationError(
+            "SETTING_INVALID", f"{FILES_SETTING} must be an address such as https://files.cdp.example."
+        )
+    return url
 
 
 def _cid(company: Company) -> int:
