@@ -60,6 +60,7 @@ CONTACT_NOTES: Final = MigrationKind(
     title="notes migration",
     row="note",
     rows="notes",
+    part="file",
     flag=FLAG_CONTACT_NOTES,
     asset=ASSET_NAME,
     jobs=JobKind(

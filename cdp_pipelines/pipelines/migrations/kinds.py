@@ -39,7 +39,8 @@ class Hanging:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationKind:
-    """One migration. `halt_limit` is the failure rate above which a job halts; `row` and `rows` are what it moves.
+    """One migration. `halt_limit` is the failure rate above which a job halts; `row` and `rows` are what it moves, `part` is what
+    hangs on a row.
 
     `rows_a_shard`: left to itself, a company gets a shard for so many rows; below that, a second process costs more
     than it saves. `source` opens a company's rows for one step of a run, on behalf of a request. `failures_are_errors`:
@@ -52,6 +53,7 @@ class MigrationKind:
     title: str
     row: str
     rows: str
+    part: str = "part"
     flag: str
     asset: str
     jobs: JobKind

@@ -29,7 +29,7 @@ def report_metadata(kind: MigrationKind, job: Mapping[str, Any], *, seconds: flo
 def failure_tables(kind: MigrationKind, job: Mapping[str, Any]) -> MetadataDict:
     """The outcomes, and the first failed rows and parts of rows, where there are any."""
     tables: MetadataDict = {"outcomes": outcome_table(job)}
-    for name, what in ((FAILED_ROWS, kind.row), (FAILED_PARTS, f"{kind.row}/part")):
+    for name, what in ((FAILED_ROWS, kind.row), (FAILED_PARTS, f"{kind.row}/{kind.part}")):
         if job.get(name):
             tables[name] = failure_table(job[name], what)
     return tables
