@@ -39,14 +39,15 @@ class Hanging:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationKind:
-    """One migration. `halt_limit` is the failure rate above which a job halts; `row` and `rows` are what it moves, `part` is what
-    hangs on a row.
+    """One migration.
 
-    `rows_a_shard`: left to itself, a company gets a shard for so many rows; below that, a second process costs more
-    than it saves. `source` opens a company's rows for one step of a run, on behalf of a request. `failures_are_errors`:
-    one failed row makes a job `completed_with_errors`, else only a match below its threshold does.
-    `after_replay` is done between replaying rows and comparing everything.
-    `validation_may_be_skipped`: a job whose source is away for the comparison ends all the same, and says so.
+    `row` and `rows` are what it moves, `part` is what hangs on a row. `source` opens a company's rows for one step of a
+    run, on behalf of a request; `after_replay` is done between replaying rows and comparing everything.
+
+    `halt_limit` is the failure rate above which a job halts. `failures_are_errors`: one failed row makes a job
+    `completed_with_errors`, else only a match below its threshold does. `validation_may_be_skipped`: a job whose source
+    is away for the comparison ends all the same, and says so. `rows_a_shard`: left to itself, a company gets a shard
+    for so many rows; below that, a second process costs more than it saves.
     """
 
     kind: str
