@@ -15,13 +15,15 @@ from pydantic import Field
 from cdp_pipelines.domain.contact_notes.notes import CrmNote
 from cdp_pipelines.domain.errors import ConfigurationError
 from cdp_pipelines.resources.crm_postgres import CrmPostgresResource
-from cdp_pipelines.resources.environment import optional_setting, required_setting, whole_number_setting
+from cdp_pipelines.resources.environment import optional_setting, required_setting
 
 SOURCE_SETTING: Final = "CDP_CRM_NOTES_SOURCE"
 ROOT_URL_SETTING: Final = "CRM_API_ROOT_URL"
 AUTH_SETTING: Final = "CRM_API_AUTH"
 TIMEOUT_SETTING: Final = "CRM_NOTES_EXTRACT_TIMEOUT"
 TIMEOUT_SECONDS: Final = 10
+LONGEST_TIMEOUT_SECONDS: Final = 120
+"""Within a run's lease, which a page's tries must not outlast."""
 
 NotesSource: TypeAlias = Literal["postgres", "http"]
 
@@ -98,11 +100,22 @@ class CrmNotesResource(dg.ConfigurableResource[None]):
             setting=ROOT_URL_SETTING,
             url=required_setting(ROOT_URL_SETTING, self.root_url),
             authorization=required_setting(AUTH_SETTING, self.authorization),
-            timeout_seconds=float(
-                whole_number_setting(TIMEOUT_SETTING, self.timeout_seconds, default=TIMEOUT_SECONDS, least=1)
-            ),
+            timeout_seconds=self._timeout_seconds(),
         )
         return HttpNotes(CrmApi(endpoint, request_id=request_id, retry_waits=self.retry_waits), cid)
+
+    def _timeout_seconds(self) -> float:
+        """Seconds; also written as `10s`, the way other services of the house write durations."""
+        if self.timeout_seconds is not None:
+            return float(self.timeout_seconds)
+        text = optional_setting(TIMEOUT_SETTING, default=str(TIMEOUT_SECONDS)).strip().removesuffix("s")
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds < LONGEST_TIMEOUT_SECONDS:
+            raise ConfigurationError("SETTING_INVALID", f"{TIMEOUT_SETTING} must be seconds, such as 10.")
+        return seconds
 
     def chosen_source(self) -> NotesSource:
         """Which source this deployment reads.

@@ -16,6 +16,7 @@ from cdp_pipelines.domain.crm_records import id_text
 from cdp_pipelines.domain.errors import PermanentFailure
 from cdp_pipelines.resources.crm_api import EXTRACT_FAILED
 
+_LARGEST_ID: Final = 2**63 - 1
 _FILES: Final = {"crm_note_images": "image", "crm_note_audios": "audio", "crm_note_attachments": "document"}
 
 
@@ -108,7 +109,7 @@ def _text(value: Any) -> str | None:
 
 def _id(value: Any) -> int | None:
     text = id_text(value)
-    return None if text is None else int(text)
+    return int(text) if text is not None and int(text) <= _LARGEST_ID else None
 
 
 def _count(value: Any) -> int | None:
