@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from cdp_pipelines.domain.errors import PermanentFailure, TransientFailure
+from cdp_pipelines.domain.errors import ConfigurationError, PermanentFailure, TransientFailure
 from cdp_pipelines.resources.http_client import HttpEndpoint, keep_urls_out_of_logs, printable
 
 if TYPE_CHECKING:
@@ -47,9 +47,15 @@ class CrmApi:
     """The API on behalf of one request; connections are kept until `close()`."""
 
     def __init__(
-        self, endpoint: HttpEndpoint, *, request_id: str = "", retry_waits: Sequence[float] = RETRY_WAITS
+        self,
+        endpoint: HttpEndpoint,
+        *,
+        request_id: str = "",
+        retry_waits: Sequence[float] = RETRY_WAITS,
+        largest_answer: int = LARGEST_ANSWER_BYTES,
     ) -> None:
         self._endpoint = endpoint
+        self._largest_answer = largest_answer
         self._headers = {"Authorization": endpoint.authorization, "Accept": "application/json"}
         if request_id:
             self._headers["X-Request-ID"] = printable(request_id)
@@ -62,6 +68,7 @@ class CrmApi:
         Raises:
             TransientFailure: `CRM_EXTRACT_FAILED`, all tries were spent.
             PermanentFailure: `CRM_EXTRACT_FAILED`, the API refuses, redirects, or answers with something else.
+            ConfigurationError: `SETTING_INVALID`, no request can be made of the settings.
         """
         from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
@@ -90,7 +97,8 @@ class CrmApi:
 
     def _wait(self, state: "RetryCallState") -> float:
         asked = state.outcome.exception() if state.outcome else None
-        own = self._retry_waits[state.attempt_number - 1]
+        # tenacity asks for a wait after the last try as well.
+        own = self._retry_waits[state.attempt_number - 1] if state.attempt_number <= len(self._retry_waits) else 0.0
         return max(own, asked.after_seconds) if isinstance(asked, _TryAgain) else own
 
     def _once(self, path: str, parameters: Mapping[str, str | int]) -> Any:
@@ -104,17 +112,24 @@ class CrmApi:
                 _refuse(response.status_code, response.headers.get("Retry-After", ""), self._endpoint.setting)
                 for chunk in response.iter_bytes():
                     answer += chunk
-                    if len(answer) > LARGEST_ANSWER_BYTES:
+                    if len(answer) > self._largest_answer:
                         raise PermanentFailure(
-                            EXTRACT_FAILED, f"The CRM's API answered with more than {LARGEST_ANSWER_BYTES:,} bytes."
+                            EXTRACT_FAILED, f"The CRM's API answered with more than {self._largest_answer:,} bytes."
                         )
                     if time.monotonic() > deadline:
                         raise _TryAgain("answered too slowly")
+        except (httpx.InvalidURL, httpx.LocalProtocolError, UnicodeError) as exc:
+            # Its text may hold the header that cannot be sent, which is the secret.
+            raise ConfigurationError(
+                "SETTING_INVALID",
+                f"No request can be made of {self._endpoint.setting} and CRM_API_AUTH ({type(exc).__name__}); one of "
+                "them holds something that an address or a header cannot.",
+            ) from None
         except (httpx.TransportError, httpx.DecodingError) as exc:
             # Its text may hold the address; the class says enough.
             raise _TryAgain(f"did not answer ({type(exc).__name__})") from None
         try:
-            return json.loads(bytes(answer))
+            return json.loads(answer)
         except (ValueError, RecursionError) as exc:
             raise PermanentFailure(EXTRACT_FAILED, "The CRM's API did not answer with JSON.") from exc
 

@@ -74,7 +74,9 @@ class CrmNotesResource(dg.ConfigurableResource[None]):
     root_url: str = Field(default="", description="Address of the CRM's API; empty: CRM_API_ROOT_URL.")
     authorization: str = Field(default="", description="Its Authorization header, a secret; empty: CRM_API_AUTH.")
     timeout_seconds: int | None = Field(
-        default=None, ge=1, description="How long one try may take, in seconds; empty: CRM_NOTES_EXTRACT_TIMEOUT (10)."
+        default=None,
+        ge=1,
+        description="How long one try may wait for the API, in seconds; empty: CRM_NOTES_EXTRACT_TIMEOUT (10).",
     )
     retry_waits: list[float] = Field(
         default=[1.0, 3.0, 9.0], description="Seconds before each further try of the API; longer where it asks so."

@@ -55,13 +55,17 @@ class PostgresNotes:
         return self._session.stream(window, after=after, window_rows=window_rows, what="notes")
 
     def _window(self, values: dict[str, Any], page_rows: int) -> Generator[list[CrmNote], None, None]:
-        """Two cursors of one transaction, both in the order of the notes."""
+        """Two cursors of one snapshot, both in the order of the notes."""
+        from psycopg import IsolationLevel
+
         with (
             translating("reading notes"),
             self._session.connect() as connection,
             connection.cursor(name="cdp_notes") as notes,
             connection.cursor(name="cdp_note_parts") as parts,
         ):
+            # A note that came between two snapshots would shift one window, and a note at its end lose its files.
+            connection.isolation_level = IsolationLevel.REPEATABLE_READ
             parts.itersize = PARTS_BATCH
             notes.execute(self._statements.page(), values, binary=True)
             parts.execute(self._statements.parts(), values)
