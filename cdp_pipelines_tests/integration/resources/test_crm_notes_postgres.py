@@ -64,10 +64,10 @@ class Rows:
         ).fetchall()
         return int(found[0])
 
-    def waiting_for_locks(self) -> int:
+    def connections(self, condition: str = "true") -> int:
         (found,) = self.crm.connection.execute(
-            "SELECT count(*) FROM pg_stat_activity "
-            "WHERE wait_event_type = 'Lock' AND application_name = %s AND datname = current_database()",
+            f"SELECT count(*) FROM pg_stat_activity WHERE {condition} AND application_name = %s "
+            "AND datname = current_database()",
             (APPLICATION_NAME,),
         ).fetchall()
         return int(found[0])
@@ -230,7 +230,7 @@ def test_a_note_that_comes_while_a_window_is_opened_takes_no_files_away(rows: Ro
     ):
         locking.execute("LOCK TABLE crm_note_images")
         first = thread.submit(next, pages)
-        wait_for("the statement about files", rows.waiting_for_locks)
+        wait_for("the statement about files", lambda: rows.connections("wait_event_type = 'Lock'"))
         rows.note(3)
         locking.commit()
         assert parts(first.result()) == {number: ([("image", number)], False) for number in range(2, 14, 2)}
@@ -266,7 +266,8 @@ def test_leaving_early_gives_the_connection_back(rows: Rows) -> None:
         rows.note(number)
     with closing(rows.notes.notes(after=0, to=END, cutoff=None, page_rows=2)) as pages:
         next(pages)
-    assert rows.cut_connections() == 0
+        assert rows.connections() == 1
+    wait_for("the connection's end", lambda: rows.connections() == 0)
 
 
 def test_nobody_answers() -> None:
