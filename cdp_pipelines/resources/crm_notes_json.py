@@ -93,18 +93,22 @@ def _note(value: Any) -> CrmNote:
         updated_at=_instant(value.get("updated_at")),
         deleted=bool(value.get("deleted_at")),
         attachments=tuple(
-            _file(each, source) for key, source in _FILES.items() for each in _files(value.get(key)) if each is not None
+            file for key, source in _FILES.items() for file in sorted(_files(value.get(key), source), key=_by_id)
         ),
         has_checkin=bool(value.get("crm_checkin")),
     )
 
 
-def _files(value: Any) -> list[Any]:
+def _files(value: Any, source: AttachmentSource) -> list[CrmAttachment]:
     if value is None:
         return []
     if not isinstance(value, list):
         raise unlike_a_page("holds a note whose files are no list")
-    return value
+    return [_file(each, source) for each in value if each is not None]
+
+
+def _by_id(file: CrmAttachment) -> int:
+    return file.id
 
 
 def _file(value: Any, source: AttachmentSource) -> CrmAttachment:

@@ -46,7 +46,7 @@ def prepared(html: str) -> str:
 
 def keep_first_newlines(html: str) -> str:
     """What a serializer wrote, such that parsing it gives the same text in `<pre>`."""
-    return _FIRST_NEWLINE.sub("\\1\n\n", html)
+    return _FIRST_NEWLINE.sub("\\1\n\n", html) if ">\n" in html else html
 
 
 def _tag_names(html: str) -> set[str]:

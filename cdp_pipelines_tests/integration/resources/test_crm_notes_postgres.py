@@ -112,10 +112,10 @@ def test_a_note_with_everything(rows: Rows) -> None:
         1, "<p>安</p>", 2, 3, 4, 5, 6, 6, datetime(2024, 5, 1, 10, 0, 0, 123_456, tzinfo=UTC),
         datetime(2024, 5, 2, tzinfo=UTC), deleted=True,
         attachments=(
+            CrmAttachment(9, "image", "https://x/i", None, "image/png", 0),
             CrmAttachment(9, "audio", "https://x/a", "a", None, None),
             CrmAttachment(8, "document", "", None, None, None),
             CrmAttachment(9, "document", "https://x/d", "d", "x/y", 2**40),
-            CrmAttachment(9, "image", "https://x/i", None, "image/png", 0),
         ),
         has_checkin=True,
     )  # fmt: skip

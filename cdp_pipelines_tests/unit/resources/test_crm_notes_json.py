@@ -43,8 +43,8 @@ def test_a_note_with_everything() -> None:
         attachments=(
             CrmAttachment(9, "image", "https://x/a", "a", "image/png", 5),
             CrmAttachment(9, "audio", "https://x/b", "b", "audio/ogg", 6),
-            CrmAttachment(9, "document", "https://x/c", None, None, None),
             CrmAttachment(8, "document", "https://x/d", None, None, None),
+            CrmAttachment(9, "document", "https://x/c", None, None, None),
         ),
         has_checkin=True,
     )  # fmt: skip
