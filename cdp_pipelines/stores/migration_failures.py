@@ -140,3 +140,9 @@ class MigrationFailures:
         """How many are kept."""
         with translating("counting failed rows"):
             return self._failures.count_documents({"job_id": job_id, "company_sso_id": company_sso_id})
+
+    @waiting_out_outages
+    def count_parts(self, job_id: str, company_sso_id: str) -> int:
+        """How many parts of rows are kept."""
+        with translating("counting failed rows"):
+            return self._failures.count_documents({"job_id": job_id, "company_sso_id": company_sso_id, "part": True})

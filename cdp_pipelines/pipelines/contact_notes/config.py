@@ -23,6 +23,7 @@ from cdp_pipelines.stores.migration_jobs import JobKind
 
 ASSET_NAME: Final = "contact_notes"
 TYPES_SETTING: Final = "CDP_CRM_NOTE_TYPES"
+ATTACHMENTS_FAILED: Final = "attachments_failed"
 
 _SKIPPED: Final = (ALREADY_PRESENT, DELETED_IN_CRM, GONE_FROM_SOURCE)
 
@@ -89,4 +90,5 @@ CONTACT_NOTES: Final = MigrationKind(
     completed_event="crm_notes_migration_completed",
     rows_a_shard=250_000,
     hanging=Hanging(("attachments",), _delete_files),
+    failed_parts_note=ATTACHMENTS_FAILED,
 )

@@ -28,6 +28,7 @@ from cdp_pipelines.domain.contact_notes.attachments import (
 from cdp_pipelines.domain.contact_notes.notes import CrmNote
 from cdp_pipelines.domain.contact_notes.transform import attachment_entry
 from cdp_pipelines.domain.failures import RowFailure, excerpt
+from cdp_pipelines.pipelines.contact_notes.config import ATTACHMENTS_FAILED
 from cdp_pipelines.pipelines.migrations.hold import Hold
 from cdp_pipelines.pipelines.migrations.services import MigrationServices
 from cdp_pipelines.pipelines.migrations.source import Parts
@@ -42,7 +43,7 @@ BEAT_SECONDS: Final = 10.0
 
 STORED: Final = "attachments_stored"
 UNCHANGED: Final = "attachments_unchanged"
-FAILED: Final = "attachments_failed"
+FAILED: Final = ATTACHMENTS_FAILED
 GONE: Final = "attachments_gone"
 
 _SOURCE_TAG: Final = "source"

@@ -47,7 +47,8 @@ class MigrationKind:
     `halt_limit` is the failure rate above which a job halts. `failures_are_errors`: one failed row makes a job
     `completed_with_errors`, else only a match below its threshold does. `validation_may_be_skipped`: a job whose source
     is away for the comparison ends all the same, and says so. `rows_a_shard`: left to itself, a company gets a shard
-    for so many rows; below that, a second process costs more than it saves.
+    for so many rows; below that, a second process costs more than it saves. `failed_parts_note`: under which of a job's
+    notes its failed parts of rows are counted, where rows have parts.
     """
 
     kind: str
@@ -69,6 +70,7 @@ class MigrationKind:
     completed_event: str
     rows_a_shard: int
     hanging: Hanging | None = None
+    failed_parts_note: str | None = None
     after_replay: "Callable[[Hold, MigrationSource, dict[str, Any]], dict[str, Any]] | None" = None
 
     @property

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cdp_pipelines.domain.errors import PermanentFailure
-from cdp_pipelines.domain.failures import LISTED_ON_JOB, RowFailure
 from cdp_pipelines.domain.migrations import (
     CANCELED,
     COMPLETED_WITH_ERRORS,
@@ -17,13 +16,13 @@ from cdp_pipelines.domain.migrations import (
 )
 from cdp_pipelines.domain.outcomes import GONE_FROM_SOURCE
 from cdp_pipelines.pipelines.migrations.conclude import conclude
+from cdp_pipelines.pipelines.migrations.failed_lists import lists_anew
 from cdp_pipelines.pipelines.migrations.hold import Hold, counts_of
 from cdp_pipelines.pipelines.migrations.paging import PageResult, quarantined, write_page
 from cdp_pipelines.pipelines.migrations.reconcile import reconcile
 from cdp_pipelines.pipelines.migrations.services import MigrationServices
 from cdp_pipelines.pipelines.migrations.source import MigrationSource, Parts
 from cdp_pipelines.pipelines.migrations.steps import ended_well
-from cdp_pipelines.stores.migration_jobs import FAILED_PARTS, FAILED_ROWS
 
 Document = dict[str, Any]
 
@@ -112,7 +111,7 @@ def _go_through(hold: Hold, source: MigrationSource) -> Replayed:
         looked_at, gone = looked_at + len(failed_rows), gone + len(failed_rows) - len(rows)
         parts, parts_failed = parts + len(failed_parts), parts_failed + len(again.failed)
         counts += result.counts
-    job = hold.beat(**_lists(hold), enrichment=None, reconciliation=None, validation=None, replay=None)
+    job = hold.beat(**lists_anew(hold, job), enrichment=None, reconciliation=None, validation=None, replay=None)
     if services.kind.after_replay is not None:
         job = services.kind.after_replay(hold, source, job)
     job = reconcile(hold, source, job)
@@ -127,17 +126,6 @@ def _go_through(hold: Hold, source: MigrationSource) -> Replayed:
         parts_failed=parts_failed,
         job=services.jobs.find(owned.job_id, owned.company_sso_id),
     )
-
-
-def _lists(hold: Hold) -> Document:
-    """The job's lists anew, from what is left in the quarantine."""
-    found: Document = {FAILED_ROWS: [], FAILED_PARTS: []}
-    for part, name in ((False, FAILED_ROWS), (True, FAILED_PARTS)):
-        listed = hold.services.failures.first(
-            hold.owned.job_id, hold.owned.company_sso_id, part=part, size=LISTED_ON_JOB
-        )
-        found[name] = [RowFailure(row["source_id"], row["reason_code"], row["details"]).as_document() for row in listed]
-    return found
 
 
 def _with_replay(hold: Hold) -> Document:

@@ -17,6 +17,7 @@ from cdp_pipelines.domain.events import event_line
 from cdp_pipelines.domain.migrations import COMPLETED_WITH_ERRORS, MATCH_PCT_AT_LEAST
 from cdp_pipelines.pipelines.migrations.conclude import conclude
 from cdp_pipelines.pipelines.migrations.config import POOL, StartConfig
+from cdp_pipelines.pipelines.migrations.failed_lists import parts_anew
 from cdp_pipelines.pipelines.migrations.hold import Hold, ending_badly
 from cdp_pipelines.pipelines.migrations.kinds import MigrationKind
 from cdp_pipelines.pipelines.migrations.opening import open_start, read_order
@@ -136,6 +137,8 @@ def _reconcile(kind: MigrationKind) -> dg.OpDefinition:
 
 def _compared(hold: Hold, source: MigrationSource) -> Document:
     job = hold.beat(phase="reconcile")
+    if parts := parts_anew(hold, job):
+        job = hold.beat(**parts)
     try:
         return compare_all(hold, source, job)
     except TransientFailure as exc:

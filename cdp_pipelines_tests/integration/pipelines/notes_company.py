@@ -246,3 +246,5 @@ def assert_same_outcomes(job: Document, expected: Document) -> None:
         for each in (job, expected)
     ]
     assert reasons[0] == reasons[1]
+    failed = [each["notes"].get("attachments_failed", 0) for each in (job, expected)]
+    assert failed[0] == failed[1]

@@ -128,6 +128,24 @@ def test_killed_between_upload_and_insert_no_file_is_carried_twice(company: Comp
     assert m.job()["notes"]["attachments_unchanged"] == len(expected.bucket)
 
 
+def test_killed_between_insert_and_count_no_failed_file_is_forgotten(company: Company) -> None:
+    """The notes are there when their page is gone through again, and their files are not looked at any more."""
+    m = company.m
+    assert m.run(config=ONE_PAGE).success
+    expected = company.end()
+    company.begin_anew()
+    doomed = replace(company.doomed(**ONE_PAGE), dies_at_insert=1, inserts_it=True)
+    assert migrate_and_die(doomed) == KILLED
+    assert (m.job()["records_processed"], m.job()["failed_parts"]) == (0, [])
+    assert len(m.notes()) == len(expected.documents) - len(company.others)
+    result = m.run(config=ONE_PAGE)
+    assert result.success
+    company.assert_same_end(expected)
+    assert m.job()["records_migrated"] == 0
+    (check,) = [each for each in result.get_asset_check_evaluations() if each.check_name == "attachments"]
+    assert (check.passed, check.metadata["attachments_failed"].value) == (False, 6)
+
+
 def test_killed_while_files_are_on_their_way(company: Company) -> None:
     expected = migrated(company)
     company.begin_anew()
