@@ -2,10 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable
 from typing import Any
 
-import dagster as dg
 import psycopg
 import pytest
 from pymongo import MongoClient
@@ -22,6 +20,7 @@ from cdp_pipelines_tests.integration.pipelines.migration_harness import (
     assert_adds_up,
     migration_resource,
 )
+from cdp_pipelines_tests.integration.pipelines.outages import StartsAgain, cut_connections, said
 from cdp_pipelines_tests.integration.resources.http_servers import closed_port
 
 pytestmark = pytest.mark.timeout(240)
@@ -35,22 +34,6 @@ def filled(m: Migrations, rows: int) -> Migrations:
     for number in range(rows):
         m.crm.audit(m.cid, auditable_id=number + 1, user_id=7, user_type="User")
     return m
-
-
-def said(result: dg.ExecuteInProcessResult, instance: dg.DagsterInstance) -> str:
-    """Everything that Dagster keeps of a run: its events and its log lines, causes of errors included."""
-    return "\n".join(str(entry) for entry in instance.all_logs(result.run_id))
-
-
-def cut_connections(m: Migrations) -> int:
-    """Cut every connection of the migration to the CRM; how many there were."""
-    cut = m.crm.connection.execute(
-        "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity "
-        "WHERE application_name = %s AND datname = current_database()",
-        (APPLICATION_NAME,),
-    ).fetchone()
-    assert cut is not None
-    return int(cut[0])
 
 
 def test_connections_cut_in_the_middle_of_a_cursor_are_made_anew(migrations: Migrations) -> None:
@@ -202,19 +185,6 @@ def test_mongo_dying_while_a_page_is_written_is_waited_out(migrations: Migration
     assert m.logs() == expected
     assert_adds_up(m.job())
     assert m.job()["match_pct"] == 100.0
-
-
-class StartsAgain(logging.Handler):
-    """Starts MongoDB again once the run has said that it could not end its job."""
-
-    def __init__(self, start: Callable[[], None]) -> None:
-        super().__init__()
-        self.start, self.heard = start, 0
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if "could not be ended" in record.getMessage():
-            self.heard += 1
-            self.start()
 
 
 def test_mongo_away_for_good_fails_the_run_and_a_start_goes_on(migrations: Migrations, stack: LocalStack) -> None:
