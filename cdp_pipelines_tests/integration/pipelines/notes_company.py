@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from cdp_pipelines.resources.attachment_fetcher import AttachmentFetcherResource
 from cdp_pipelines.stores.contact_notes import ContactNotes
 from cdp_pipelines_tests.integration.pipelines.migration_crashing import DoomedMigration, Work
 from cdp_pipelines_tests.integration.pipelines.migration_harness import BEFORE, SYNCED, Document, assert_adds_up
@@ -67,7 +68,9 @@ class Company:
     def __init__(self, notes: Notes, s3: "S3Client", server: RecordingServer, files: FileServer) -> None:
         self.m, self.s3, self.server, self.files = notes, s3, server, files
         self.bucket = notes.env["CDP_S3_BUCKET"]
-        notes.resource = notes.served_by(server)
+        fetcher = AttachmentFetcherResource(hosts="files.crm.example", trusted_hosts=urlsplit(server.url).netloc)
+        # Leases that end at once, so that whoever comes next may take over.
+        notes.resource = notes.with_resources(attachments=fetcher, lease_seconds=0)
         notes.crm.user(notes.cid, 7, "live@example.com", "Live User")
         notes.crm.user(notes.cid, 8, "gone@example.com", "Gone User", deleted=True)
         rows = self._rows()

@@ -42,12 +42,12 @@ BROKEN = ("/missing", "/gone", "/page", "/large")
 def company(
     stack_env: Mapping[str, str], mongo_db: Db, s3: "S3Client", bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Company]:
-    """With a bucket of its own, and leases that end at once."""
+    """With a bucket of its own."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
         monkeypatch.setenv(name, stack_env[name])
     env = {**stack_env, "CDP_S3_BUCKET": bucket}
     with dg.DagsterInstance.ephemeral() as instance, serving_files() as (server, files):
-        notes = Notes(env, mongo_db, instance, lease_seconds=0)
+        notes = Notes(env, mongo_db, instance)
         try:
             yield Company(notes, s3, server, files)
         finally:
