@@ -58,6 +58,8 @@ def _mongo_kind(item: pytest.Item) -> object:
 
 
 def _on_each(item: pytest.Item) -> bool:
+    if item.get_closest_marker("any_mongo") is not None:
+        return False
     return any(item.path.is_relative_to(_HERE / name) for name in _ON_EACH_SERVER)
 
 

@@ -11,6 +11,7 @@ from pymongo.database import Database
 from cdp_pipelines.pipelines.contact_notes.config import CONTACT_NOTES
 from cdp_pipelines.pipelines.migrations.services import MigrationResource
 from cdp_pipelines.resources.attachment_fetcher import AttachmentFetcherResource
+from cdp_pipelines.resources.crm_notes import CrmNotesResource
 from cdp_pipelines.resources.crm_postgres import CrmPostgresResource
 from cdp_pipelines_tests.integration.pipelines.migration_harness import (
     BEFORE,
@@ -84,11 +85,13 @@ class Notes(Migrations):
         found = [document for document in self.db["contact_notes"].find(query) if "legacy_crm_note_id" in document]
         return sorted(found, key=lambda document: int(document["legacy_crm_note_id"]))
 
-    def served_by(self, server: RecordingServer, **overrides: Any) -> MigrationResource:
+    def served_by(
+        self, server: RecordingServer, *, api: CrmNotesResource | None = None, **overrides: Any
+    ) -> MigrationResource:
         """Resources of a run that may fetch from this server."""
         hosts = urlsplit(server.url).netloc
         fetcher = AttachmentFetcherResource(hosts="files.crm.example", trusted_hosts=hosts, **overrides)
-        return self.with_resources(attachments=fetcher)
+        return self.with_resources(attachments=fetcher, **({} if api is None else {"crm_notes": api}))
 
     def with_resources(self, **overrides: Any) -> MigrationResource:
         """Resources of a run, some of them others than usual."""

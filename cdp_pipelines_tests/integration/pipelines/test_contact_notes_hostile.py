@@ -31,6 +31,7 @@ def test_nothing_of_the_corpus_is_active_in_what_is_stored(notes: Notes) -> None
     assert [problems(content) for content in contents] == [[]] * len(XSS)
 
 
+@pytest.mark.any_mongo
 @pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
 def test_migrated_notes_run_nothing_in_a_browser_with_scripts_on(notes: Notes) -> None:
     m = notes
