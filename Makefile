@@ -58,12 +58,14 @@ demo-ui: install ## The same, and leave Dagster's UI running
 	@$(BIN)/cdp demo --ui
 
 .PHONY: bench
-bench: install ## Measure rendering, the way from queue to mail, the YAML reader and the migration, each beside a peer
+bench: install ## Measure rendering, the way from queue to mail, the YAML reader and the migrations, each beside a peer
 	@$(BIN)/python -m benchmarks.render
 	@$(BIN)/python -m benchmarks.render --source mongo
 	@$(BIN)/python -m benchmarks.queue_to_mail
 	@$(BIN)/python -m benchmarks.audited_yaml
 	@$(BIN)/python -m benchmarks.migrate --rows 100000
+	@$(BIN)/python -m benchmarks.migrate_notes --rows 100000
+	@$(BIN)/python -m benchmarks.attachments
 
 # -- checking --------------------------------------------------------------------------------------------------------
 
