@@ -1,7 +1,7 @@
 """Running the quarantined rows again, just those, after whatever failed them was mended (`cdp migrate replay`)."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from cdp_pipelines.domain.outcomes import GONE_FROM_SOURCE
 from cdp_pipelines.pipelines.migrations.conclude import conclude
 from cdp_pipelines.pipelines.migrations.failed_lists import lists_anew
 from cdp_pipelines.pipelines.migrations.hold import Hold, counts_of
-from cdp_pipelines.pipelines.migrations.paging import PageResult, quarantined, write_page
+from cdp_pipelines.pipelines.migrations.paging import quarantined, write_page
 from cdp_pipelines.pipelines.migrations.reconcile import reconcile
 from cdp_pipelines.pipelines.migrations.services import MigrationServices
 from cdp_pipelines.pipelines.migrations.source import MigrationSource, Parts
@@ -85,47 +85,60 @@ def replay(services: MigrationServices, company_sso_id: str, run_id: str) -> Rep
         source.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What became of one batch of the quarantine: `rows` failed rows of which `found` are in the CRM, and parts."""
+
+    rows: int
+    found: int
+    counts: Counts
+    moved: Counts
+    parts: int
+    parts_failed: int
+
+
 def _go_through(hold: Hold, source: MigrationSource) -> Replayed:
     services, owned = hold.services, hold.owned
     job = _with_replay(hold)
     replay_id, cursor = job["replay"]["id"], job["replay"]["cursor"]
-    counts, looked_at, gone, parts, parts_failed = Counts(), 0, 0, 0, 0
+    done: list[_Batch] = []
     while batch := services.failures.batch(owned.job_id, owned.company_sso_id, after=cursor, size=BATCH_ROWS):
-        failed_rows = [row for row in batch if not row.get("part")]
-        failed_parts = [row for row in batch if row.get("part")]
-        rows = source.rows_by_id([int(row["source_id"]) for row in failed_rows]) if failed_rows else []
-        outcomes = source.outcomes(rows)
-        beside = source.before_write(hold, rows, outcomes, dry_run=False)
-        services.failures.keep(owned.job_id, owned.company_sso_id, beside.failed, part=True, now=services.now())
-        result = write_page(source, rows, outcomes, dry_run=False)
-        again = source.replay_parts(hold, failed_parts) if failed_parts else Parts()
-        services.failures.failed_again(
-            owned.job_id, owned.company_sso_id, [*quarantined(source, result), *beside.failed, *again.failed],
-            replay_id=replay_id, now=services.now(),
-        )  # fmt: skip
+        done.append(_run_again(hold, source, batch, replay_id))
         cursor = batch[-1]["_id"]
-        moved = Counts(notes=beside.counts) + Counts(notes=again.counts) + Counts(notes=source.noticed())
-        changes = _recounted(job, len(failed_rows), result, moved)
-        job = hold.beat(**changes, replay={"id": replay_id, "cursor": cursor})
+        job = hold.beat(**_recounted(job, done[-1]), replay={"id": replay_id, "cursor": cursor})
         services.failures.forget_settled(owned.job_id, owned.company_sso_id, up_to=cursor, replay_id=replay_id)
-        looked_at, gone = looked_at + len(failed_rows), gone + len(failed_rows) - len(rows)
-        parts, parts_failed = parts + len(failed_parts), parts_failed + len(again.failed)
-        counts += result.counts
     job = hold.beat(**lists_anew(hold, job), enrichment=None, reconciliation=None, validation=None, replay=None)
     if services.kind.after_replay is not None:
         job = services.kind.after_replay(hold, source, job)
     job = reconcile(hold, source, job)
     conclude(services, owned, ended_well(services.kind, job), changes={"phase": "done"})
     return Replayed(
-        looked_at=looked_at,
-        migrated=counts.migrated,
-        skipped=sum(counts.skipped.values()),
-        still_failed=counts.failed,
-        gone=gone,
-        parts=parts,
-        parts_failed=parts_failed,
+        looked_at=sum(each.rows for each in done),
+        migrated=sum(each.counts.migrated for each in done),
+        skipped=sum(sum(each.counts.skipped.values()) for each in done),
+        still_failed=sum(each.counts.failed for each in done),
+        gone=sum(each.rows - each.found for each in done),
+        parts=sum(each.parts for each in done),
+        parts_failed=sum(each.parts_failed for each in done),
         job=services.jobs.find(owned.job_id, owned.company_sso_id),
     )
+
+
+def _run_again(hold: Hold, source: MigrationSource, batch: Sequence[Document], replay_id: str) -> _Batch:
+    """Write the rows of a batch that can be written, fetch its parts, and keep why the others failed now."""
+    failures, owned, now = hold.services.failures, hold.owned, hold.services.now()
+    failed_rows = [row for row in batch if not row.get("part")]
+    failed_parts = [row for row in batch if row.get("part")]
+    rows = source.rows_by_id([int(row["source_id"]) for row in failed_rows]) if failed_rows else []
+    outcomes = source.outcomes(rows)
+    beside = source.before_write(hold, rows, outcomes, dry_run=False)
+    failures.keep(owned.job_id, owned.company_sso_id, beside.failed, part=True, now=now)
+    result = write_page(source, rows, outcomes, dry_run=False)
+    again = source.replay_parts(hold, failed_parts) if failed_parts else Parts()
+    failed = [*quarantined(source, result), *beside.failed, *again.failed]
+    failures.failed_again(owned.job_id, owned.company_sso_id, failed, replay_id=replay_id, now=now)
+    moved = Counts(notes=beside.counts) + Counts(notes=again.counts) + Counts(notes=source.noticed())
+    return _Batch(len(failed_rows), len(rows), result.counts, moved, len(failed_parts), len(again.failed))
 
 
 def _with_replay(hold: Hold) -> Document:
@@ -140,11 +153,11 @@ def _with_replay(hold: Hold) -> Document:
     return job
 
 
-def _recounted(job: Mapping[str, Any], replayed: int, result: PageResult, moved: Counts) -> Document:
+def _recounted(job: Mapping[str, Any], batch: _Batch) -> Document:
     """The job's counts after a batch: every row stays counted once, now under its new outcome."""
-    gone = replayed - result.counts.processed
-    now_counted = result.counts + moved + Counts(skipped={GONE_FROM_SOURCE: gone} if gone else {})
-    counts = counts_of(job) + now_counted - Counts(failed=replayed)
+    gone = batch.rows - batch.found
+    now_counted = batch.counts + batch.moved + Counts(skipped={GONE_FROM_SOURCE: gone} if gone else {})
+    counts = counts_of(job) + now_counted - Counts(failed=batch.rows)
     return {
         "records_migrated": counts.migrated,
         "records_skipped": dict(counts.skipped),
