@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from cdp_pipelines.domain.contact_notes.html_limits import bounded, plain_text
 from cdp_pipelines.domain.contact_notes.html_names import ALLOWED_TAGS, DROPPED_WITH_CONTENT
-from cdp_pipelines.domain.contact_notes.html_tree import keep_first_newlines, prepared
+from cdp_pipelines.domain.contact_notes.html_settled import is_settled
+from cdp_pipelines.domain.contact_notes.html_tree import keep_first_newlines, may_mention, prepared
 from cdp_pipelines.domain.errors import PermanentFailure
 
 if TYPE_CHECKING:
@@ -67,23 +68,28 @@ def sanitize_note_html(html: str) -> str:
         return html
     note = _encodable(html)
     for _ in range(MOST_PASSES):
-        cleaned = _sanitized_once(note)
-        if cleaned == note:
-            return note
+        cleaned, settled = _sanitized_once(note)
+        if settled or cleaned == note:
+            return cleaned
         note = cleaned
     return plain_text(note)
 
 
-def _sanitized_once(html: str) -> str:
-    """One pass. Taking tags out can leave what a parser reads differently, a link in a link, so there are several."""
+def _sanitized_once(html: str) -> tuple[str, bool]:
+    """One pass, and whether it is known that another would change nothing.
+
+    Taking tags out can leave what a parser reads differently, a link in a link, so there are several.
+    """
     parsable = bounded(html)
     if parsable is None:
-        return plain_text(html)
+        return plain_text(html), False
     # The parser drops a byte order mark at the start, but only one.
     cleaned = _cleaner().clean(prepared(parsable)).lstrip("\ufeff")
+    if "<a" not in cleaned:
+        return keep_first_newlines(cleaned), is_settled(cleaned)
     if _ODD_HREF.search(cleaned):
-        cleaned = _HREF.sub(_mend_href, cleaned)
-    return keep_first_newlines(cleaned)
+        return keep_first_newlines(_HREF.sub(_mend_href, cleaned)), False
+    return keep_first_newlines(cleaned), is_settled(cleaned) and not may_mention(cleaned)
 
 
 def _mend_href(link: re.Match[str]) -> str:

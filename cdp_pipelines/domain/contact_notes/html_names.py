@@ -23,7 +23,7 @@ PLAIN_TAGS: Final = ALLOWED_TAGS | DROPPED_WITH_CONTENT | frozenset({
     "meter", "nav", "nobr", "noembed", "noframes", "object", "optgroup", "option", "output", "param", "picture",
     "progress", "q", "rp", "rt", "ruby", "samp", "section", "select", "small", "source", "strike", "sub",
     "summary", "sup", "table", "tbody", "td", "textarea", "tfoot", "th", "thead", "time", "title", "tr",
-    "track", "tt", "var", "video", "wbr", "xmp",
+    "track", "tt", "var", "video", "wbr", "xml", "xmp",
 })  # fmt: skip
 """What nh3 handles as it should; notes with any other name take a step before it. Of SVG's and MathML's own names
 (`text`, `list`, `in`, `product`) it drops the text too, so that a note with "<list>" typed in it would lose its rest;

@@ -1,0 +1,64 @@
+"""What is called settled stays as it is when nh3 reads it again: for trees of every shape, and for tag soup."""
+
+import nh3
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cdp_pipelines.domain.contact_notes.html_names import ALLOWED_TAGS, DROPPED_WITH_CONTENT
+from cdp_pipelines.domain.contact_notes.html_settled import is_settled
+from cdp_pipelines_tests.unit.domain.contact_notes.test_html_properties import soups
+
+CLEANER = nh3.Cleaner(
+    tags=set(ALLOWED_TAGS), clean_content_tags=set(DROPPED_WITH_CONTENT), attributes={"a": {"href"}, "*": set()},
+    link_rel="nofollow noopener noreferrer",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "", "plain", "a<br>b", "<p>a</p><p>b</p>", "<div><p>a</p><div>b</div></div>", "<b><p>a</p></b>",
+        "<ul><li>a</li><li>b<ol><li>c</li></ol></li></ul>", "<h2>a</h2><blockquote><p>b</p></blockquote>",
+        '<p><a href="https://x.example" rel="nofollow noopener noreferrer">x</a> <a rel="y">z</a></p>',
+        "<span><b><i>deep <u>er</u></i></b></span>",
+    ],
+)  # fmt: skip
+def test_usual_notes_are_settled(note: str) -> None:
+    assert is_settled(note)
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "<p><p>a</p></p>", "<p><div>a</div></p>", "<p>a<ul></ul></p>", "<p><b><h1>x</h1></b></p>",
+        "<h1><h2>a</h2></h1>", "<p><li>a</li></p>", "<p><blockquote>a</blockquote></p>",
+        "<li>a<li>b</li></li>", "<ul><li><ul></ul><li>b</li></li></ul>", '<a href="x">a<a href="y">b</a></a>',
+        "<pre>\nx</pre>", "a\rb", "<b>x</b>" * 300, "x" * 60_001,
+    ],
+)  # fmt: skip
+def test_what_a_parser_may_read_differently_is_not(note: str) -> None:
+    assert not is_settled(note)
+
+
+_WORDS = st.sampled_from(["", "x", " ", "a &amp; b", "&lt;p&gt;", "\n", "&nbsp;", "é"])
+_NAMES = sorted(ALLOWED_TAGS - {"a", "br"})
+_TREES = st.recursive(
+    st.one_of(_WORDS, st.just("<br>")),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4).map("".join),
+        st.tuples(st.sampled_from(sorted(ALLOWED_TAGS - {"a", "br"})), inner).map(
+            lambda each: "<{0}>{1}</{0}>".format(*each)
+        ),
+        inner.map(lambda each: f'<a href="https://x.example/?a=1&amp;b=2">{each}</a>'),
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=1_500, deadline=None)
+@given(st.one_of(_TREES, soups))
+def test_settled_notes_stay(html: str) -> None:
+    written = CLEANER.clean(html.encode("utf-8", "replace").decode()).lstrip("\ufeff")
+    if is_settled(written):
+        assert CLEANER.clean(written) == written
