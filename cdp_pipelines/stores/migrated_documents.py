@@ -163,7 +163,7 @@ class MigratedDocuments:
         found: set[int] = set()
         with translating(f"looking for migrated {self.kind.name}"):
             for ids in self._batches(row_ids):
-                query = {"_id": {"$in": ids}, "company_sso_id": self.company_sso_id}
+                query = {"_id": {"$in": ids}, **self._mine()}
                 found |= {self.row_id_of(document["_id"]) for document in self._documents.find(query, {"_id": 1})}
         return found
 
