@@ -97,6 +97,8 @@ class _Parts:
 
     def of(self, note_id: int) -> tuple[tuple[CrmAttachment, ...], bool]:
         """The files of a note, and whether a check-in hangs on it; notes are asked for in ascending order."""
+        if self._next is None or self._next[2] > note_id:
+            return (), False
         files: list[CrmAttachment] = []
         has_checkin = False
         while self._next is not None and self._next[2] <= note_id:

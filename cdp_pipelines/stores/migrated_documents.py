@@ -90,21 +90,18 @@ class MigratedDocuments:
         The documents get their `_id`, as the driver's own `insert_many` gives it to them.
         """
         written = Written()
-        rows: list[tuple[int, Document]] = []
-        for index, (row_id, document) in enumerate(documents):
+        for row_id, document in documents:
             document["_id"] = self.document_id(row_id)
-            rows.append((index, document))
-        if not rows:
-            return written
         with translating(f"writing {self.kind.name}"):
             try:
-                self._insert(rows, written)
+                self._insert(list(enumerate(document for _, document in documents)), written)
             except (BSONError, DocumentTooLarge, OverflowError, UnicodeEncodeError):
                 # One document that cannot be stored must not keep the others of its page from being stored.
-                self._insert(self._storable(rows, written), written)
+                self._insert(self._storable(documents, written), written)
         return written
 
     def _insert(self, rows: Sequence[tuple[int, Document]], written: Written) -> None:
+        """Insert `(index, document)`, the index being that of the page."""
         if not rows:
             return
         try:
@@ -114,9 +111,9 @@ class MigratedDocuments:
             written.inserted = int(exc.details.get("nInserted", 0))
             self._sort_out(rows, exc.details.get("writeErrors", []), written)
 
-    def _storable(self, rows: Sequence[tuple[int, Document]], written: Written) -> list[tuple[int, Document]]:
+    def _storable(self, documents: Sequence[tuple[int, Document]], written: Written) -> list[tuple[int, Document]]:
         kept = []
-        for index, document in rows:
+        for index, (_, document) in enumerate(documents):
             try:
                 size = len(BSON.encode(document))
             except (BSONError, OverflowError, UnicodeEncodeError) as exc:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from cdp_pipelines.domain.contact_notes.html_limits import bounded, plain_text
 from cdp_pipelines.domain.contact_notes.html_names import ALLOWED_TAGS, DROPPED_WITH_CONTENT
 from cdp_pipelines.domain.contact_notes.html_settled import is_settled
-from cdp_pipelines.domain.contact_notes.html_tree import keep_first_newlines, may_mention, prepared
+from cdp_pipelines.domain.contact_notes.html_tree import keep_first_newlines, prepared
 from cdp_pipelines.domain.errors import PermanentFailure
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ MOST_PASSES: Final = 8
 
 # Any of these may be markup, or a sign that a serializer of HTML changes. Without one a note stays as it is.
 _NOT_PLAIN: Final = re.compile("[<>&\r\0\xa0\ufeff\ud800-\udfff]")
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 # In what nh3 writes this can only be the start of a link: it escapes "<" in texts and quotes in attributes.
 _HREF: Final = re.compile(r'<a href="([^"]*)"')
@@ -86,10 +85,11 @@ def _sanitized_once(html: str) -> tuple[str, bool]:
     # The parser drops a byte order mark at the start, but only one.
     cleaned = _cleaner().clean(prepared(parsable)).lstrip("\ufeff")
     if "<a" not in cleaned:
-        return keep_first_newlines(cleaned), is_settled(cleaned)
+        return keep_first_newlines(cleaned), cleaned == html or is_settled(cleaned)
     if _ODD_HREF.search(cleaned):
         return keep_first_newlines(_HREF.sub(_mend_href, cleaned)), False
-    return keep_first_newlines(cleaned), is_settled(cleaned) and not may_mention(cleaned)
+    # What is left of a link can have become a mention only by its address, which nh3 writes in plain letters.
+    return keep_first_newlines(cleaned), is_settled(cleaned) and "edit_user" not in cleaned.lower()
 
 
 def _mend_href(link: re.Match[str]) -> str:
@@ -106,9 +106,12 @@ def _mend_href(link: re.Match[str]) -> str:
 
 def _encodable(html: str) -> str:
     """The text with halves of a surrogate pair joined, and lone ones, which no UTF-8 can hold, as U+FFFD."""
-    if html.isascii() or not _SURROGATE.search(html):
-        return html
-    return html.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    try:
+        if not html.isascii():
+            html.encode()
+    except UnicodeEncodeError:
+        return html.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return html
 
 
 @cache

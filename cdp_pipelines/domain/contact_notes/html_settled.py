@@ -28,7 +28,10 @@ def is_settled(note: str) -> bool:
     """True only if a parser reads this note, which nh3 wrote, as the tree that it was written from."""
     if len(note) > _LONGEST or note.count("<") > _MOST_TAGS or "\r" in note or "<pre>" in note:
         return False
-    return ("<a " not in note or _links_are_apart(note)) and _blocks_stay(_BLOCK.findall(note))
+    if "<a " in note and not _links_are_apart(note):
+        return False
+    # Blocks alone, as divisions, stay where they are.
+    return not ("<p>" in note or "<li>" in note or "<h" in note) or _blocks_stay(_BLOCK.findall(note))
 
 
 def _links_are_apart(note: str) -> bool:

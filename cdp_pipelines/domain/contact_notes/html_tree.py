@@ -35,7 +35,7 @@ def prepared(html: str) -> str:
     if not names <= PLAIN_TAGS:
         tree = _without_foreign_tags(html)
         _mentions_to_text(tree)
-    elif "a" in names and may_mention(html):
+    elif "a" in names and _may_mention(html):
         tree = _parsed(html)
         if not _mentions_to_text(tree):
             return html
@@ -50,13 +50,12 @@ def keep_first_newlines(html: str) -> str:
 
 
 def _tag_names(html: str) -> set[str]:
+    """Where not all are plain as they are: in small letters, and without those of Office's kind, as `o:p`.
+
+    No name of SVG or MathML has a colon, so nh3 keeps the text in them.
+    """
     names = set(_TAG_NAME.findall(html))
-    return names if names <= PLAIN_TAGS else {name.lower() for name in names if not _is_prefixed(name)}
-
-
-def _is_prefixed(name: str) -> bool:
-    """Whether it is of Office's kind, as `o:p`: no name of SVG or MathML has a colon, so nh3 keeps the text in it."""
-    return ":" in name
+    return names if names <= PLAIN_TAGS else {name.lower() for name in names if ":" not in name}
 
 
 def _parsed(html: str) -> "LexborHTMLParser":
@@ -92,7 +91,7 @@ def _mentions_to_text(tree: "LexborHTMLParser") -> bool:
     return bool(mentions)
 
 
-def may_mention(html: str) -> bool:
+def _may_mention(html: str) -> bool:
     """True for every note with a mention, and for few others: parsing is dear."""
     if "data-user-id" in html.lower():
         return True
