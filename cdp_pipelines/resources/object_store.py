@@ -219,10 +219,10 @@ class ObjectStore:
             )
         return len(pending)
 
-    def list_keys(self, prefix: str, *, limit: int = 1_000) -> list[str]:
-        """The first `limit` keys under `prefix`, in the store's (byte) order."""
+    def list_keys(self, prefix: str, *, limit: int = 1_000, after: str = "") -> list[str]:
+        """The first `limit` keys under `prefix` behind the key `after`, in the store's (byte) order."""
         pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=prefix, PaginationConfig={"MaxItems": limit}
+            Bucket=self._bucket, Prefix=prefix, StartAfter=after, PaginationConfig={"MaxItems": limit}
         )
         with translating("listing files"):
             return [item["Key"] for page in pages for item in page.get("Contents", [])]

@@ -22,6 +22,7 @@ from cdp_pipelines.stores.errors import translating, waiting_out_outages
 Document = dict[str, Any]
 
 KEPT_DAYS: Final = 30
+ADOPTED_ROWS: Final = 500
 _DUPLICATE_KEY: Final = 11_000
 
 
@@ -63,11 +64,15 @@ class MigrationFailures:
             for failure, evidence in failures
         ]
         with translating("keeping failed rows"):
-            try:
-                self._failures.bulk_write([InsertOne(document) for document in documents], ordered=False)
-            except BulkWriteError as exc:
-                if any(error["code"] != _DUPLICATE_KEY for error in exc.details["writeErrors"]):
-                    raise
+            self._insert(documents)
+
+    def _insert(self, documents: Sequence[Document]) -> None:
+        """Insert those that are not there."""
+        try:
+            self._failures.bulk_write([InsertOne(document) for document in documents], ordered=False)
+        except BulkWriteError as exc:
+            if any(error["code"] != _DUPLICATE_KEY for error in exc.details["writeErrors"]):
+                raise
 
     @waiting_out_outages
     def batch(self, job_id: str, company_sso_id: str, *, after: str, size: int) -> list[Document]:
@@ -140,6 +145,30 @@ class MigrationFailures:
         """How many are kept."""
         with translating("counting failed rows"):
             return self._failures.count_documents({"job_id": job_id, "company_sso_id": company_sso_id})
+
+    @waiting_out_outages
+    def adopt_parts(self, job_id: str, company_sso_id: str) -> int:
+        """Make the parts that earlier jobs of the company left the job's own, a batch at a time; how many there were.
+
+        Their rows were written without them, so a later job does not meet them again; they must not be forgotten.
+        """
+        theirs = {"company_sso_id": company_sso_id, "part": True, "kind": self._kind, "job_id": {"$ne": job_id}}
+        adopted = 0
+        with translating("keeping failed files"):
+            while found := list(self._failures.find(theirs).limit(ADOPTED_ROWS)):
+                ours = [{**row, "_id": f"{job_id}:{row['source_id']}", "job_id": job_id} for row in found]
+                # What the job has met itself is there already, and newer.
+                self._insert(ours)
+                self._failures.delete_many({"_id": {"$in": [row["_id"] for row in found]}})
+                adopted += len(found)
+        return adopted
+
+    @waiting_out_outages
+    def forget_parts(self, company_sso_id: str) -> int:
+        """Remove the parts of all of the company's jobs, also of those that are gone."""
+        scope = {"company_sso_id": company_sso_id, "part": True, "kind": self._kind}
+        with translating("removing failed rows"):
+            return self._failures.delete_many(scope).deleted_count
 
     @waiting_out_outages
     def count_parts(self, job_id: str, company_sso_id: str) -> int:

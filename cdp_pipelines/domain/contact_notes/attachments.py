@@ -34,6 +34,7 @@ AttachmentType: TypeAlias = Literal["image", "doc", "pdf", "video", "voice_note"
 _KIND_OF_TYPE: Final[dict[AttachmentType, Kind]] = {"image": "image", "voice_note": "audio", "video": "video"}
 _TYPE_OF_KIND: Final[dict[Kind | None, AttachmentType]] = {"pdf": "pdf", "sheet": "xlsx"}
 _EXTENSION: Final = re.compile(r"[a-z0-9]{1,8}")
+_KEY_IN_FOLDER: Final = re.compile(r"[0-9]+/(?:image|audio|document)-[0-9]+(?:\.[a-z0-9]{1,8})?")
 
 # Formats that hold sound as well as pictures, or of which the first bytes do not say.
 _SOUND_TOO: Final = frozenset(
@@ -141,6 +142,12 @@ def company_folder(company_sso_id: str) -> str:
         ValueError: the id is empty.
     """
     return f"{_segment(company_sso_id)}/"
+
+
+def is_attachment_key(company_sso_id: str, key: str) -> bool:
+    """Whether a key has the form of `attachment_key` for a note of the CRM, whose ids are numbers."""
+    folder = company_folder(company_sso_id)
+    return key.startswith(folder) and _KEY_IN_FOLDER.fullmatch(key[len(folder) :]) is not None
 
 
 def file_name_of(attachment: CrmAttachment) -> str:

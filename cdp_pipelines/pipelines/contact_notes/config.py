@@ -9,7 +9,6 @@ from cdp_pipelines.domain.contact_notes.transform import (
     DELETED_IN_CRM,
     OUT_OF_SCOPE_REASONS,
     TYPES_IN_SCOPE,
-    stored_keys,
 )
 from cdp_pipelines.domain.errors import ConfigurationError
 from cdp_pipelines.domain.migrations import COMPLETED_SUCCESS
@@ -50,10 +49,15 @@ def _source(services: MigrationServices, company: Company, request_id: object) -
 
 
 def _delete_files(services: MigrationServices, company_sso_id: str, documents: Sequence[Mapping[str, Any]]) -> None:
-    """Remove the files of some notes from the bucket; the bucket is not opened for notes without any."""
-    keys = stored_keys(company_sso_id, documents)
-    if keys:
-        services.object_store().delete_many(keys)
+    from cdp_pipelines.pipelines.contact_notes.files import delete_files
+
+    delete_files(services, company_sso_id, documents)
+
+
+def _sweep_files(services: MigrationServices, company_sso_id: str) -> None:
+    from cdp_pipelines.pipelines.contact_notes.files import sweep_files
+
+    sweep_files(services, company_sso_id)
 
 
 CONTACT_NOTES: Final = MigrationKind(
@@ -89,6 +93,6 @@ CONTACT_NOTES: Final = MigrationKind(
     halted_event="crm_notes_migration_halted",
     completed_event="crm_notes_migration_completed",
     rows_a_shard=250_000,
-    hanging=Hanging(("attachments",), _delete_files),
+    hanging=Hanging(("attachments",), _delete_files, _sweep_files),
     failed_parts_note=ATTACHMENTS_FAILED,
 )

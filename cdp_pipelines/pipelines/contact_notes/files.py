@@ -8,7 +8,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import Any, Final, TypeAlias
@@ -21,12 +21,15 @@ from cdp_pipelines.domain.contact_notes.attachments import (
     CrmAttachment,
     asset_name,
     attachment_key,
+    company_folder,
     file_name_of,
+    is_attachment_key,
     mismatch,
     stored_content_type,
 )
 from cdp_pipelines.domain.contact_notes.notes import CrmNote
-from cdp_pipelines.domain.contact_notes.transform import attachment_entry
+from cdp_pipelines.domain.contact_notes.transform import attachment_entry, stored_keys
+from cdp_pipelines.domain.errors import ConfigurationError
 from cdp_pipelines.domain.failures import RowFailure, excerpt
 from cdp_pipelines.pipelines.contact_notes.config import ATTACHMENTS_FAILED
 from cdp_pipelines.pipelines.migrations.hold import Hold
@@ -38,9 +41,10 @@ from cdp_pipelines.resources.safe_http_errors import FetchBlocked, FetchFailed, 
 from cdp_pipelines.stores.contact_notes import ContactNotes
 
 FILES_AT_ONCE: Final = 8
-BEAT_SECONDS: Final = 10.0
+BEAT_SECONDS: Final = 5.0
 """Between two looks at the job while files are on their way: the lease is renewed, and a cancel heeded."""
 
+SWEPT_KEYS: Final = 1_000
 STORED: Final = "attachments_stored"
 UNCHANGED: Final = "attachments_unchanged"
 FAILED: Final = ATTACHMENTS_FAILED
@@ -190,24 +194,43 @@ _CODES: Final[Mapping[type, str]] = {
 }
 
 
+def delete_files(services: MigrationServices, company_sso_id: str, documents: Sequence[Mapping[str, Any]]) -> None:
+    """Remove the files of some notes from the bucket; the bucket is not opened for notes without any."""
+    keys = stored_keys(company_sso_id, documents)
+    if keys:
+        services.object_store().delete_many(keys)
+
+
+def sweep_files(services: MigrationServices, company_sso_id: str) -> None:
+    """Remove what a run stored for notes that it did not come to write. Told by key and by what it was stored with."""
+    try:
+        store = services.object_store()
+    except ConfigurationError:
+        # Without a bucket nothing was stored.
+        return
+    after = ""
+    while keys := store.list_keys(company_folder(company_sso_id), limit=SWEPT_KEYS, after=after):
+        ours = [key for key in keys if is_attachment_key(company_sso_id, key)]
+        facts = {key: store.facts(key) for key in ours}
+        store.delete_many([key for key, each in facts.items() if each is not None and _SOURCE_TAG in each.metadata])
+        after = keys[-1]
+
+
 def _awaited(hold: Hold, futures: Sequence[Future[Result]]) -> list[Result]:
     """The results in order; the job is looked at meanwhile, and what has not begun is dropped when it must stop."""
-    pending: set[Future[Result]] = set(futures)
+    results: list[Result] = []
     looked = time.monotonic()
     try:
-        while pending:
-            done, pending = wait(pending, timeout=BEAT_SECONDS, return_when=FIRST_COMPLETED)
-            for future in done:
-                # The first failure of the bucket is enough.
-                future.result()
-            if time.monotonic() - looked >= BEAT_SECONDS:
+        for future in futures:
+            while not wait([future], timeout=BEAT_SECONDS).done or time.monotonic() - looked >= BEAT_SECONDS:
                 hold.beat()
                 looked = time.monotonic()
+            results.append(future.result())
     except BaseException:
-        for future in pending:
+        for future in futures:
             future.cancel()
         raise
-    return [future.result() for future in futures]
+    return results
 
 
 def _part_id(note: CrmNote, attachment: CrmAttachment) -> str:

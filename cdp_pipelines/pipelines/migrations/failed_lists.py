@@ -1,7 +1,8 @@
 """What a job says of its failures, taken anew from the quarantine, which a run that died in the middle cannot falsify.
 
 A page is written before it is counted. Its failed rows fail again when a killed run's page is gone through again, but
-its failed parts do not: their rows are there by then, and nobody looks at their parts.
+its failed parts do not: their rows are there by then, and nobody looks at their parts. For the same reason a later job
+takes over the failed parts of earlier ones.
 """
 
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ def parts_anew(hold: Hold, job: Mapping[str, Any]) -> Document:
     name = hold.services.kind.failed_parts_note
     if name is None:
         return {}
+    hold.services.failures.adopt_parts(hold.owned.job_id, hold.owned.company_sso_id)
     number = hold.services.failures.count_parts(hold.owned.job_id, hold.owned.company_sso_id)
     changes: Document = {FAILED_PARTS: _listed(hold, part=True)}
     if number != int((job.get("notes") or {}).get(name, 0)):

@@ -30,11 +30,13 @@ FROM_UI: Final = "dagster-ui"
 class Hanging:
     """What hangs on documents and goes when they do, such as files: the fields that tell of it, and how it goes.
 
-    `delete` is given the services, the company and some documents; it may be called again for the same ones.
+    `delete` is given the services, the company and some documents; it may be called again for the same ones. `sweep` is
+    given services and company once all documents are gone, for what was to hang on documents that were never written.
     """
 
     fields: tuple[str, ...]
     delete: "Callable[[MigrationServices, str, Sequence[Mapping[str, Any]]], None]"
+    sweep: "Callable[[MigrationServices, str], None]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,7 @@ def _roll_back(context: dg.OpExecutionContext, hold: Hold) -> Mapping[str, Any]:
         job = hold.beat()
         for job_id in services.jobs.ids(context.partition_key):
             services.failures.forget(job_id, context.partition_key)
+        services.failures.forget_parts(context.partition_key)
         total = int(job.get("records_rolled_back") or 0)
         # What the comparison found is gone with the documents.
         changes = {"phase": "done", "match_pct": None, "accuracy_pct": None, "reconciliation": None}
@@ -92,6 +93,8 @@ def delete_all(hold: Hold, documents: MigratedDocuments) -> int:
     while batch := documents.doomed_others(fields=fields):
         deleted += _delete(services, documents, batch)
         hold.beat(records_rolled_back=before + deleted)
+    if hanging is not None:
+        hanging.sweep(services, documents.company_sso_id)
     return deleted
 
 

@@ -100,6 +100,8 @@ MIGRATIONS: Final = (
                 {"unique": True, "partialFilterExpression": {"status": "in_progress"}},
             ),
             ttl("crm_notes_migration_jobs"),
+            # A company's failed files, whichever of its jobs met them.
+            Index("migration_failures", "idx_company_parts", [_COMPANY], {"partialFilterExpression": {"part": True}}),
         ],
     ),
 )

@@ -213,6 +213,49 @@ def test_a_replay_fetches_files_that_are_there_by_now(notes: Notes, s3: "S3Clien
         assert m.notes() == before
 
 
+def test_a_later_job_does_not_forget_the_files_that_an_earlier_one_could_not_have(
+    notes: Notes, server: RecordingServer
+) -> None:
+    m = notes
+    note = m.note()
+    for name in ("missing", "page"):
+        m.file(note, f"{server.url}/{name}.png", content_type="image/png")
+    resource = m.served_by(server)
+    assert m.run(resource=resource).success
+    first = m.job()
+    # Its job may be gone by then.
+    m.db["crm_notes_migration_jobs"].delete_many({})
+    assert m.run(resource=resource).success
+    second = m.job()
+    assert second["_id"] != first["_id"]
+    assert second["failed_parts"] == first["failed_parts"]
+    assert second["notes"]["attachments_failed"] == 2
+    assert {row["job_id"] for row in m.db["migration_failures"].find({})} == {second["_id"]}
+    found = replay(_services(m, resource), m.company, "replay-1")
+    assert (found.parts, found.parts_failed) == (2, 2)
+    other, _ = m.add_company(people=1)
+    assert m.run(company=other, resource=resource).success
+    assert m.job(other)["failed_parts"] == []
+    assert m.rollback().success
+    assert m.db["migration_failures"].count_documents({}) == 0
+
+
+def test_a_rollback_sweeps_files_of_notes_that_were_never_written(
+    notes: Notes, server: RecordingServer, s3: "S3Client", bucket_of_stack: str
+) -> None:
+    m = notes
+    m.file(m.note(), f"{server.url}/a.png", content_type="image/png")
+    assert m.run(resource=m.served_by(server)).success
+    # As a run leaves it that died between a page's files and its notes.
+    m.db["contact_notes"].delete_many({})
+    theirs = [f"{m.company}/upload/1.png", f"{m.company}/7/image-7.png", f"{m.company}/7/image-7.png/x"]
+    for key in theirs:
+        s3.put_object(Bucket=bucket_of_stack, Key=key, Body=b"x")
+    assert len(keys_of(s3, bucket_of_stack, m.company)) == 4
+    assert m.rollback().success
+    assert sorted(keys_of(s3, bucket_of_stack, m.company)) == sorted(theirs)
+
+
 def test_many_files_come_at_once_and_in_their_order(notes: Notes, server: RecordingServer) -> None:
     m = notes
     for number in range(30):

@@ -13,6 +13,7 @@ from cdp_pipelines.domain.contact_notes.attachments import (
     attachment_key,
     attachment_type,
     file_name_of,
+    is_attachment_key,
     mismatch,
     stored_content_type,
 )
@@ -182,6 +183,16 @@ def test_key() -> None:
     for company_sso_id, note in (("", "77"), (company, "")):
         with pytest.raises(ValueError, match="ids"):
             attachment_key(company_sso_id, note, attachment())
+
+
+@settings(max_examples=100)
+@given(st.integers(1, 10**12), ATTACHMENTS)
+def test_keys_are_told_by_their_form(note: int, row: CrmAttachment) -> None:
+    key = attachment_key("company", str(note), row)
+    assert is_attachment_key("company", key)
+    assert not is_attachment_key("compan", key)
+    assert not is_attachment_key("company", f"{key}/x")
+    assert not is_attachment_key("company", key.replace("company/", "company/x/"))
 
 
 @pytest.mark.parametrize("kind", IMAGES)
