@@ -91,12 +91,12 @@ def test_libreoffice_opens_the_file_and_sees_the_same(
     assert shown[1] == ["Customer 1", created, "IDR 1,000,000"]
 
 
-def test_fifty_requests_at_once(live: Exports, running_daemon: Path) -> None:
-    job_ids = [live.queue(contact_ids=[contact_id(n + 1)]) for n in range(50)]
-    jobs = [ended(live, job_id, seconds=500) for job_id in job_ids]
+def test_more_requests_at_once_than_a_tick_takes(live: Exports, running_daemon: Path) -> None:
+    job_ids = [live.queue(contact_ids=[contact_id(n + 1)]) for n in range(30)]
+    jobs = [ended(live, job_id, seconds=400) for job_id in job_ids]
     assert {job["status"] for job in jobs} == {"completed"}
-    assert len({job["result"]["key"] for job in jobs}) == 50
-    assert [len(live.emails(job_id)) for job_id in job_ids] == [1] * 50
+    assert len({job["result"]["key"] for job in jobs}) == 30
+    assert [len(live.emails(job_id)) for job_id in job_ids] == [1] * 30
 
 
 def test_a_run_killed_half_way_is_swept_into_failed(

@@ -36,6 +36,7 @@ def filled(m: Migrations, rows: int) -> Migrations:
     return m
 
 
+@pytest.mark.any_mongo
 def test_connections_cut_in_the_middle_of_a_cursor_are_made_anew(migrations: Migrations) -> None:
     m = filled(migrations, 2_000)
     cuts: list[int] = []
@@ -52,6 +53,7 @@ def test_connections_cut_in_the_middle_of_a_cursor_are_made_anew(migrations: Mig
     assert (job["records_migrated"], job["match_pct"], len(m.logs())) == (2_000, 100.0, 2_000)
 
 
+@pytest.mark.any_mongo
 def test_the_crm_away_for_good_fails_in_plain_words_without_a_secret(
     migrations: Migrations, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -76,6 +78,7 @@ def test_the_crm_away_for_good_fails_in_plain_words_without_a_secret(
     assert m.run().success
 
 
+@pytest.mark.any_mongo
 def test_the_crm_going_away_for_good_keeps_the_cursors(migrations: Migrations) -> None:
     m = filled(migrations, 1_000)
     request_id = m.request(options={"page_rows": 100})
@@ -103,6 +106,7 @@ def test_the_crm_going_away_for_good_keeps_the_cursors(migrations: Migrations) -
     assert (job["starts"], job["records_processed"], job["match_pct"], len(m.logs())) == (2, 1_000, 100.0, 1_000)
 
 
+@pytest.mark.any_mongo
 def test_a_mapping_that_does_not_fit_is_named(migrations: Migrations) -> None:
     m = migrations
     m.fill(3)
@@ -116,6 +120,7 @@ def test_a_mapping_that_does_not_fit_is_named(migrations: Migrations) -> None:
     assert (m.job()["_id"], m.job()["status"]) == (job["_id"], "completed")
 
 
+@pytest.mark.any_mongo
 def test_what_the_crm_would_write_while_we_read_is_refused(migrations: Migrations) -> None:
     """The session is read-only, so not even a view of the CRM's with a side effect can write for us."""
     m = migrations
@@ -134,6 +139,7 @@ def test_what_the_crm_would_write_while_we_read_is_refused(migrations: Migration
     assert m.crm.connection.execute("SELECT count(*) FROM written").fetchone() == (2,)
 
 
+@pytest.mark.any_mongo
 def test_the_crm_sees_who_reads_and_that_it_only_reads(migrations: Migrations) -> None:
     m = migrations
     m.fill(30)
@@ -152,6 +158,7 @@ def test_the_crm_sees_who_reads_and_that_it_only_reads(migrations: Migrations) -
     assert {name for name, _ in seen} == {APPLICATION_NAME}
 
 
+@pytest.mark.any_mongo
 def test_a_statement_that_takes_too_long_is_ended(migrations: Migrations, monkeypatch: pytest.MonkeyPatch) -> None:
     m = migrations
     m.fill(3)
@@ -187,6 +194,7 @@ def test_mongo_dying_while_a_page_is_written_is_waited_out(migrations: Migration
     assert m.job()["match_pct"] == 100.0
 
 
+@pytest.mark.any_mongo
 def test_mongo_away_for_good_fails_the_run_and_a_start_goes_on(migrations: Migrations, stack: LocalStack) -> None:
     m = filled(migrations, 40)
     stopped: list[int] = []

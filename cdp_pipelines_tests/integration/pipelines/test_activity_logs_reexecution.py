@@ -93,6 +93,7 @@ def test_a_halted_run_goes_on_from_its_failed_step(
     assert m.db["crm_activity_log_migration_jobs"].count_documents({}) == 1
 
 
+@pytest.mark.any_mongo
 def test_shards_side_by_side_take_the_job_once(m: Migrations, execute: Callable[..., dg.JobExecutionResult]) -> None:
     stopped = execute(shards=3)
     assert m.job()["status"] == "halted"

@@ -197,6 +197,7 @@ def test_shards_side_by_side_write_each_note_and_fetch_each_file_once(notes: Not
     assert (m.job()["status"], m.job()["match_pct"], m.job()["notes_migrated"]) == ("completed_success", 100.0, 40)
 
 
+@pytest.mark.any_mongo
 def test_a_cancel_is_heeded_while_the_files_of_one_page_are_fetched(notes: Notes) -> None:
     m = notes
     request_id = m.request()

@@ -1,16 +1,13 @@
-"""Fetching over real connections: what arrives, what is cut short, and what is tried again."""
+"""Fetching over real connections: what arrives, what is refused, and what is tried again."""
 
 import gzip
 import hashlib
 import logging
 import shutil
-import threading
-import tracemalloc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,12 +17,18 @@ from cdp_pipelines.resources.safe_http import (
     Fetched,
     FetchFailed,
     FetchPolicy,
-    FetchTooLarge,
     SafeFetcher,
 )
+from cdp_pipelines_tests.integration.resources.fetching import (
+    CONTENT,
+    HEAD,
+    OK,
+    answer_for_ever,
+    fetch,
+    fetch_from,
+    fetcher_for,
+)
 from cdp_pipelines_tests.integration.resources.http_servers import (
-    Answers,
-    RecordingServer,
     closed_port,
     recording_server,
 )
@@ -34,36 +37,7 @@ from cdp_pipelines_tests.integration.resources.raw_servers import (
     Connection,
     certificate_authority,
     raw_server,
-    server_that_never_accepts,
 )
-
-CONTENT = bytes(range(256)) * 40
-OK = (200, {"Content-Type": "image/png"}, CONTENT)
-HEAD = b"HTTP/1.1 200 OK\r\n"
-MEBIBYTE = 1024 * 1024
-
-
-@contextmanager
-def fetcher_for(port: int, host: str = "127.0.0.1", **settings: Any) -> Iterator[SafeFetcher]:
-    resolve = settings.pop("resolve", lambda host, port: ["127.0.0.1"])
-    trusted = frozenset({(host, port)}) | settings.pop("trusted", frozenset())
-    policy = FetchPolicy(allowed_hosts=(), trusted=trusted, **{"retry_wait_seconds": 0, **settings})
-    fetcher = SafeFetcher(policy, resolve=resolve)
-    try:
-        yield fetcher
-    finally:
-        fetcher.close()
-
-
-def fetch(url: str, to: BytesIO | None = None, **settings: Any) -> Fetched:
-    port = int(url.split("/")[2].rsplit(":", 1)[1])
-    with fetcher_for(port, **settings) as fetcher:
-        return fetcher.fetch(url, to if to is not None else BytesIO())
-
-
-def fetch_from(answers: Answers, path: str = "/", **settings: Any) -> tuple[Fetched, RecordingServer]:
-    with recording_server(answers) as server:
-        return fetch(server.url + path, **settings), server
 
 
 def test_a_file_arrives_whole() -> None:
@@ -229,110 +203,9 @@ def test_a_packed_answer_is_a_failure() -> None:
     assert len(server.asked) == 1
 
 
-def test_the_largest_file_that_is_taken_is_taken() -> None:
-    assert fetch_from([(200, {}, b"x" * 1_000)], largest_bytes=1_000)[0].size_bytes == 1_000
-
-
-def test_a_file_that_says_it_is_too_large_is_not_begun() -> None:
-    to = BytesIO()
-    with recording_server([(200, {}, b"x" * 1_000_000)]) as server, pytest.raises(FetchTooLarge) as caught:
-        fetch(server.url + "/SECRET", to, largest_bytes=500_000)
-    assert len(server.asked) == 1
-    assert to.getvalue() == b""
-    assert caught.value.code == "FETCH_TOO_LARGE"
-    assert "SECRET" not in str(caught.value)
-
-
-@pytest.mark.parametrize("headers", [b"Transfer-Encoding: chunked", b"Connection: close"])
-def test_an_endless_file_is_left_at_the_limit(headers: bytes) -> None:
-    def serve(connection: Connection) -> None:
-        connection.read_request()
-        connection.send(HEAD + headers + b"\r\n\r\n")
-        piece = b"10000\r\n" + b"x" * 65_536 + b"\r\n" if b"chunked" in headers else b"x" * 65_536
-        while not connection.stopped.is_set():
-            connection.send(piece)
-
-    to = BytesIO()
-    with raw_server(serve) as server, pytest.raises(FetchTooLarge):
-        fetch(server.url + "/", to, largest_bytes=MEBIBYTE)
-    assert len(to.getvalue()) <= MEBIBYTE
-    assert server.connections == 1
-
-
-@pytest.mark.parametrize("dripping", ["headers", "body"])
-def test_what_comes_in_drops_is_left_when_the_time_is_over(dripping: str) -> None:
-    """Without a limit for the whole fetch it would succeed in the end, each drop being in time."""
-
-    def serve(connection: Connection) -> None:
-        connection.read_request()
-        drops = [HEAD, *[b"X: y\r\n"] * 40, b"Content-Length: 0\r\n\r\n"]
-        if dripping == "body":
-            drops = [HEAD + b"Content-Length: 40\r\n\r\n", *[b"x"] * 40]
-        connection.send(*drops, pause=0.05)
-
-    with raw_server(serve) as server, pytest.raises(FetchFailed, match="in time"):
-        fetch(server.url + "/", total_seconds=0.5, read_seconds=5)
-
-
-def test_interim_answers_without_end_are_left_when_the_time_is_over() -> None:
-    def serve(connection: Connection) -> None:
-        connection.read_request()
-        while not connection.stopped.is_set():
-            connection.send(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100)
-
-    with raw_server(serve) as server, pytest.raises(FetchFailed, match="in time"):
-        fetch(server.url + "/", total_seconds=0.3)
-
-
-def test_no_single_wait_goes_beyond_the_time_for_the_whole_fetch() -> None:
-    """Without that the answer would come in time for the wait, all at once."""
-
-    def serve(connection: Connection) -> None:
-        connection.read_request()
-        connection.send(HEAD + b"Content-Length: 1\r\n\r\nx", pause=1)
-
-    with raw_server(serve) as server, pytest.raises(FetchFailed, match="in time"):
-        fetch(server.url + "/", total_seconds=0.3, read_seconds=10)
-
-
-def test_the_time_for_the_whole_fetch_holds_over_redirects_and_attempts() -> None:
-    def serve(connection: Connection) -> None:
-        connection.read_request()
-        connection.stopped.wait(0.2)
-        location = len(connection.server.requests)
-        connection.send(f"HTTP/1.1 302 Found\r\nLocation: /{location}\r\nContent-Length: 0\r\n\r\n".encode())
-
-    with raw_server(serve) as server, pytest.raises(FetchFailed, match="in time"):
-        fetch(server.url + "/", total_seconds=0.5, most_redirects=20, attempts=20)
-    assert server.connections < 5
-
-
-def test_a_server_that_does_not_answer_is_left() -> None:
-    with recording_server(["hang"]) as server, pytest.raises(FetchFailed, match="in time"):
-        fetch(server.url + "/", read_seconds=0.2)
-    assert len(server.asked) == 2
-
-
-def test_a_server_that_takes_no_connection_is_left() -> None:
-    with server_that_never_accepts() as server, pytest.raises(FetchFailed, match="in time"):
-        fetch(server.url + "/", connect_seconds=0.2)
-
-
 def test_nobody_listens() -> None:
     with pytest.raises(FetchFailed, match="could not be connected to"):
         fetch(f"http://127.0.0.1:{closed_port()}/")
-
-
-def test_a_name_that_takes_too_long_to_look_up_is_left() -> None:
-    released = threading.Event()
-
-    def resolve(host: str, port: int) -> Sequence[str]:
-        released.wait(30)
-        return ["127.0.0.1"]
-
-    with pytest.raises(FetchFailed, match=r"files\.example did not resolve in time"):
-        fetch("http://files.example:8080/", host="files.example", resolve=resolve, connect_seconds=0.2)
-    released.set()
 
 
 def test_the_system_looks_up_names_and_knows_none_that_is_invalid() -> None:
@@ -344,12 +217,6 @@ def test_the_system_looks_up_names_and_knows_none_that_is_invalid() -> None:
         with pytest.raises(FetchFailed, match="does not resolve"):
             fetcher.fetch(f"http://a.invalid:{port}/", BytesIO())
         fetcher.close()
-
-
-def answer_for_ever(connection: Connection) -> None:
-    while request := connection.read_request():
-        path = request.split()[1].encode()
-        connection.send(HEAD + b"Content-Length: %d\r\n\r\n" % (len(path) * 100) + path * 100)
 
 
 def test_connections_are_kept_and_names_looked_up_once_for_each() -> None:
@@ -379,28 +246,6 @@ def test_many_threads_at_once_each_get_their_own_file() -> None:
     ):
         assert all(threads.map(fetch_one, range(300)))
     assert server.connections < 100
-
-
-def test_a_large_file_is_never_whole_in_memory(tmp_path: Path) -> None:
-    size = 25 * MEBIBYTE
-
-    def serve(connection: Connection) -> None:
-        connection.read_request()
-        connection.send(HEAD + b"Content-Length: %d\r\n\r\n" % size, *[bytes(65_536)] * (size // 65_536))
-
-    with (
-        raw_server(serve) as server,
-        fetcher_for(server.port) as fetcher,
-        (tmp_path / "file").open("w+b") as file,
-    ):
-        tracemalloc.start()
-        try:
-            fetched = fetcher.fetch(server.url + "/", file)
-            peak = tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-    assert fetched.size_bytes == size == (tmp_path / "file").stat().st_size
-    assert peak < 5 * MEBIBYTE
 
 
 def test_logs_hold_no_addresses(caplog: pytest.LogCaptureFixture) -> None:
