@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -91,7 +92,7 @@ class ApiDesk:
             file.write(line)
 
 
-class ApiHandler(BaseHTTPRequestHandler):
+class ApiHandler(BaseHTTPRequestHandler, ABC):
     """HTTP around an `ApiDesk`; what an API answers is in `reply`."""
 
     desk: ClassVar[ApiDesk]
@@ -100,9 +101,9 @@ class ApiHandler(BaseHTTPRequestHandler):
     # Headers and body are two packets; the second would wait for the first to be acknowledged.
     disable_nagle_algorithm = True
 
+    @abstractmethod
     def reply(self, request: Request) -> Reply:
         """What the contract says, credentials included."""
-        raise NotImplementedError
 
     def do_GET(self) -> None:
         """Answer."""

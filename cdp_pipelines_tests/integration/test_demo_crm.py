@@ -1,15 +1,12 @@
 """The demo CRM on real servers: loaded once, left alone, mended, and nobody else's rows or documents touched."""
 
 import hashlib
-import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import bson
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 from pymongo.database import Database
 
@@ -26,22 +23,6 @@ SCALE = 0.01
 FEED = {"source": "crm"}
 Db = Database[dict[str, Any]]
 Crm = psycopg.Connection[tuple[Any, ...]]
-
-
-@pytest.fixture
-def dsn(stack_env: dict[str, str]) -> Iterator[str]:
-    """A database of the test's own beside the stack's, dropped after it."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(stack_env["CRM_AUDIT_DATABASE_URL"], autocommit=True) as server:
-        server.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-        yield make_conninfo(stack_env["CRM_AUDIT_DATABASE_URL"], dbname=name)
-        server.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
-
-
-@pytest.fixture
-def crm(dsn: str) -> Iterator[Crm]:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        yield connection
 
 
 def _digest(crm: Crm, db: Db) -> dict[str, str]:

@@ -1,14 +1,11 @@
 """The demo CRM's notes on real servers: loaded once, left alone, mended, moved with their server; and in bulk."""
 
 import hashlib
-import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 from pymongo.database import Database
 
@@ -25,22 +22,6 @@ ROOT = "http://127.0.0.1:8080"
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 Db = Database[dict[str, Any]]
 Crm = psycopg.Connection[tuple[Any, ...]]
-
-
-@pytest.fixture
-def dsn(stack_env: dict[str, str]) -> Iterator[str]:
-    """A database of the test's own beside the stack's, dropped after it."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(stack_env["CRM_AUDIT_DATABASE_URL"], autocommit=True) as server:
-        server.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-        yield make_conninfo(stack_env["CRM_AUDIT_DATABASE_URL"], dbname=name)
-        server.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
-
-
-@pytest.fixture
-def crm(dsn: str) -> Iterator[Crm]:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        yield connection
 
 
 def _digests(crm: Crm) -> dict[str, str]:

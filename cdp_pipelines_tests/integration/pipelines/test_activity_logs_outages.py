@@ -1,26 +1,26 @@
 """The CRM's database and MongoDB going away, or answering wrongly, while a company is migrated."""
 
 import logging
-import threading
 from typing import Any
 
 import psycopg
 import pytest
-from pymongo import MongoClient
-from pymongo.database import Database
 
 from cdp_pipelines.local.stack import LocalStack
-from cdp_pipelines.resources.cdp_mongo import CdpMongoResource
 from cdp_pipelines.resources.crm_postgres import CrmPostgresResource
 from cdp_pipelines.resources.crm_session import APPLICATION_NAME
 from cdp_pipelines_tests.integration.pipelines.migration_harness import (
-    Document,
     Migrations,
-    Watcher,
     assert_adds_up,
     migration_resource,
 )
-from cdp_pipelines_tests.integration.pipelines.outages import StartsAgain, cut_connections, said
+from cdp_pipelines_tests.integration.pipelines.outages import (
+    MongoBlink,
+    cut_connections,
+    losing_mongo,
+    said,
+    started_again,
+)
 from cdp_pipelines_tests.integration.resources.http_servers import closed_port
 
 pytestmark = pytest.mark.timeout(240)
@@ -176,19 +176,10 @@ def test_mongo_dying_while_a_page_is_written_is_waited_out(migrations: Migration
     assert m.run(config={"page_rows": 10}).success
     expected = m.logs()
     m.db["activity_logs"].delete_many({})
-    starters: list[threading.Timer] = []
-
-    def act(number: int) -> None:
-        if number == 2 and not starters:
-            stack.stop_one("mongo")
-            starters.append(threading.Timer(1, stack.start_one, args=("mongo",)))
-            starters[0].start()
-
-    result = m.run(resource=m.at_insert(2, act), config={"page_rows": 10, "force": True})
-    for starter in starters:
-        starter.join()
+    blink = MongoBlink(stack)
+    result = m.run(resource=m.at_insert(2, blink), config={"page_rows": 10, "force": True})
+    assert blink.waited_for()
     assert result.success
-    assert starters
     assert m.logs() == expected
     assert_adds_up(m.job())
     assert m.job()["match_pct"] == 100.0
@@ -197,38 +188,11 @@ def test_mongo_dying_while_a_page_is_written_is_waited_out(migrations: Migration
 @pytest.mark.any_mongo
 def test_mongo_away_for_good_fails_the_run_and_a_start_goes_on(migrations: Migrations, stack: LocalStack) -> None:
     m = filled(migrations, 40)
-    stopped: list[int] = []
-
-    def act(number: int) -> None:
-        if not stopped:
-            stack.stop_one("mongo")
-            stopped.append(number)
-
-    watcher = Watcher("insert", "activity_logs", 2, act)
-
-    class Impatient(CdpMongoResource):
-        """Waits for a server for a moment only, so that five attempts take seconds."""
-
-        def database(self) -> Database[Document]:
-            if self._client is None:
-                self._client = MongoClient(
-                    self.uri, tz_aware=True, serverSelectionTimeoutMS=100, event_listeners=[watcher]
-                )
-            client: MongoClient[Document] = self._client
-            return client[self.database_name]
-
-    mongo = Impatient(uri=m.env["CDP_MONGO_URI"], database_name=m.db.name)
-    resource = migration_resource(m.env, m.db.name, crm=CrmPostgresResource(dsn=m.crm.dsn), cdp_mongo=mongo)
-    starter = StartsAgain(lambda: stack.start_one("mongo"))
-    logger = logging.getLogger("cdp_pipelines.pipelines.migrations.conclude")
-    logger.addHandler(starter)
+    resource = losing_mongo(m, stack, "activity_logs")
     request_id = m.request(options={"page_rows": 10})
     (run_request,) = m.tick()
-    try:
+    with started_again(stack) as starter:
         result = m.run(config={"request_id": str(request_id)}, tags=run_request.tags, resource=resource)
-    finally:
-        logger.removeHandler(starter)
-        stack.start_one("mongo")
     assert not result.success
     assert "MONGO_UNAVAILABLE" in said(result, m.instance)
     assert starter.heard == 1

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     pass
 from cdp_pipelines_tests.integration.pipelines.notes_outages import PAGE, PRIVATE, SECRET, filled, nothing_leaking
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.any_mongo]
+pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +115,7 @@ def from_api(m: Notes, server: RecordingServer) -> MigrationResource:
     return m.with_resources(crm_notes=api)
 
 
+@pytest.mark.any_mongo
 def test_the_crm_away_before_anything_fails_in_plain_words(notes: Notes) -> None:
     m = filled(notes, 10)
     dsn = f"postgresql://reader:{SECRET}@127.0.0.1:{closed_port()}/crm_production"
@@ -133,6 +134,7 @@ def test_the_crm_away_before_anything_fails_in_plain_words(notes: Notes) -> None
     assert (m.job()["status"], len(m.notes())) == ("completed_success", 10)
 
 
+@pytest.mark.any_mongo
 def test_the_crm_going_away_for_good_keeps_the_cursors(notes: Notes) -> None:
     m = filled(notes, 300)
     request_id = m.request(options={"page_rows": 50})
@@ -158,6 +160,7 @@ def test_the_crm_going_away_for_good_keeps_the_cursors(notes: Notes) -> None:
     assert len(m.notes()) == 300
 
 
+@pytest.mark.any_mongo
 def test_the_crm_away_for_the_comparison_only_skips_it_and_a_second_start_does_it(
     notes: Notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

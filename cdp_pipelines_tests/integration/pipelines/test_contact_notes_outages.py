@@ -1,30 +1,21 @@
 """The CDP's own systems, the server of files and the launchpad going away while notes are migrated."""
 
 import json
-import logging
-import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from pymongo import MongoClient
-from pymongo.database import Database
 
 from cdp_pipelines.local.stack import LocalStack
 from cdp_pipelines.resources.attachment_fetcher import AttachmentFetcherResource
-from cdp_pipelines.resources.cdp_mongo import CdpMongoResource
-from cdp_pipelines.resources.crm_postgres import CrmPostgresResource
 from cdp_pipelines.resources.launchpad import LaunchpadResource
 from cdp_pipelines.resources.object_store import ObjectStoreResource
 from cdp_pipelines_tests.integration.pipelines.migration_harness import (
-    Document,
-    Watcher,
     assert_adds_up,
-    migration_resource,
 )
 from cdp_pipelines_tests.integration.pipelines.notes_harness import PNG, Notes, files, keys_of
-from cdp_pipelines_tests.integration.pipelines.outages import StartsAgain, said
+from cdp_pipelines_tests.integration.pipelines.outages import MongoBlink, losing_mongo, said, started_again
 from cdp_pipelines_tests.integration.resources.http_servers import (
     Answer,
     Asked,
@@ -58,57 +49,20 @@ def test_mongo_dying_while_a_page_is_written_is_waited_out(notes: Notes, stack: 
     assert m.run(config=PAGE).success
     expected = m.notes()
     m.db["contact_notes"].delete_many({})
-    starters: list[threading.Timer] = []
-
-    def act(number: int) -> None:
-        if number == 2 and not starters:
-            stack.stop_one("mongo")
-            starters.append(threading.Timer(1, stack.start_one, args=("mongo",)))
-            starters[0].start()
-
-    result = m.run(resource=m.at_insert(2, act), config={**PAGE, "force": True})
-    for starter in starters:
-        starter.join()
+    blink = MongoBlink(stack)
+    result = m.run(resource=m.at_insert(2, blink), config={**PAGE, "force": True})
+    assert blink.waited_for()
     assert result.success
-    assert starters
     assert m.notes() == expected
     assert_adds_up(m.job())
     assert m.job()["match_pct"] == 100.0
 
 
-@pytest.mark.any_mongo
 def test_mongo_away_for_good_fails_the_run_and_a_start_goes_on(notes: Notes, stack: LocalStack) -> None:
     m = filled(notes, 40)
-    stopped: list[int] = []
-
-    def act(number: int) -> None:
-        if not stopped:
-            stack.stop_one("mongo")
-            stopped.append(number)
-
-    watcher = Watcher("insert", "contact_notes", 2, act)
-
-    class Impatient(CdpMongoResource):
-        """Waits for a server for a moment only, so that five attempts take seconds."""
-
-        def database(self) -> Database[Document]:
-            if self._client is None:
-                self._client = MongoClient(
-                    self.uri, tz_aware=True, serverSelectionTimeoutMS=100, event_listeners=[watcher]
-                )
-            client: MongoClient[Document] = self._client
-            return client[self.database_name]
-
-    mongo = Impatient(uri=m.env["CDP_MONGO_URI"], database_name=m.db.name)
-    resource = migration_resource(m.env, m.db.name, crm=CrmPostgresResource(dsn=m.crm.dsn), cdp_mongo=mongo)
-    starter = StartsAgain(lambda: stack.start_one("mongo"))
-    logger = logging.getLogger("cdp_pipelines.pipelines.migrations.conclude")
-    logger.addHandler(starter)
-    try:
+    resource = losing_mongo(m, stack, "contact_notes")
+    with started_again(stack) as starter:
         result = m.run(resource=resource, config=PAGE)
-    finally:
-        logger.removeHandler(starter)
-        stack.start_one("mongo")
     assert not result.success
     assert "MONGO_UNAVAILABLE" in said(result, m.instance)
     assert starter.heard == 1
@@ -162,7 +116,6 @@ def test_the_object_store_going_away_fails_the_job_and_a_start_goes_on(
     assert len(keys_of(s3, m.env["CDP_S3_BUCKET"], m.company)) == 8
 
 
-@pytest.mark.any_mongo
 @pytest.mark.parametrize("how", ["nothing listens", "500", "hang up"])
 def test_the_server_of_files_away_costs_files_and_no_note(notes: Notes, how: str, s3: "S3Client") -> None:
     m = notes
@@ -186,7 +139,6 @@ def test_the_server_of_files_away_costs_files_and_no_note(notes: Notes, how: str
     assert keys_of(s3, m.env["CDP_S3_BUCKET"], m.company) == {}
 
 
-@pytest.mark.any_mongo
 def test_the_launchpad_away_labels_every_note_and_is_counted(notes: Notes) -> None:
     """Away while the pages are written, back when they are compared."""
     m = filled(notes, 6)
@@ -211,7 +163,6 @@ def test_the_launchpad_away_labels_every_note_and_is_counted(notes: Notes) -> No
     assert job["reconciliation"]["notes"] == {"owner_degraded": 6}
 
 
-@pytest.mark.any_mongo
 @pytest.mark.parametrize("setting", ["CDP_ATTACHMENT_HOSTS", "CDP_FILES_ROOT_URL", "CDP_S3_BUCKET"])
 def test_a_setting_of_files_is_missed_only_when_a_note_has_one(
     notes: Notes, setting: str, monkeypatch: pytest.MonkeyPatch
