@@ -167,7 +167,8 @@ class MigrationJobs:
         """
         scope: Document = {"_id": document["_id"], "company_sso_id": document["company_sso_id"]}
         free: list[Document] = [
-            {"status": {"$ne": IN_PROGRESS}},
+            # The stop that was seen, and not a later one of a run that has gone on with it since.
+            {"status": {"$ne": IN_PROGRESS}, "run_id": document.get("run_id")},
             {"lease.expires_at": {"$lte": now}},
             {"lease.owner_run_id": run_id},
         ]

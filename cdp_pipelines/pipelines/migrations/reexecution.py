@@ -28,9 +28,8 @@ def held(context: dg.OpExecutionContext, services: MigrationServices) -> tuple[H
         Failure: the job is not this run's, and it may not go on with it.
     """
     job = _own_job(context, services)
-    if job is None and context.run.parent_run_id is not None and not _worked_already(context, services):
-        _take_from_parent(context, services)
-        job = _own_job(context, services)
+    if job is None and context.run.parent_run_id is not None:
+        job = _job_of_parent(context, services)
     if job is None:
         raise dg.Failure("The job was ended or taken over while this run was working on it.", allow_retries=False)
     return Hold(services, Owned(job["_id"], context.partition_key, context.run_id), job.get("request_id")), job
@@ -42,15 +41,28 @@ def _own_job(context: dg.OpExecutionContext, services: MigrationServices) -> Doc
     return job if owner == context.run_id else None
 
 
-def _worked_already(context: dg.OpExecutionContext, services: MigrationServices) -> bool:
-    """Whether an earlier step of this run had the job and ended it, as a shard does that halts."""
+def _job_of_parent(context: dg.OpExecutionContext, services: MigrationServices) -> Document | None:
+    """The job of the run that this one goes on with, now this one's.
+
+    Shards start side by side, so another step of this run may take the job at any moment in here, which is as good, or
+    may have ended it already, as a shard does that halts: None then.
+    """
     last = services.jobs.latest(context.partition_key, dry_runs=True)
-    return last is not None and last.get("run_id") == context.run_id
+    if not _is_of_this_run(context, last):
+        try:
+            _take_from_parent(context, services, last)
+        except dg.Failure:
+            if not _is_of_this_run(context, services.jobs.latest(context.partition_key, dry_runs=True)):
+                raise
+    return _own_job(context, services)
 
 
-def _take_from_parent(context: dg.OpExecutionContext, services: MigrationServices) -> None:
+def _is_of_this_run(context: dg.OpExecutionContext, job: Document | None) -> bool:
+    return job is not None and job.get("run_id") == context.run_id
+
+
+def _take_from_parent(context: dg.OpExecutionContext, services: MigrationServices, last: Document | None) -> None:
     company, run = context.partition_key, context.run
-    last = services.jobs.latest(company, dry_runs=True)
     if last is None or last.get("run_id") not in {run.parent_run_id, run.root_run_id}:
         raise dg.Failure(
             "Another run has worked on this company since. Start the company again instead of this run.",
@@ -68,8 +80,9 @@ def _take_from_parent(context: dg.OpExecutionContext, services: MigrationService
         _open_request(context, services, last.get("request_id")),
     )
     _, coverage = pass_guards(context, services, order)
-    if go_on(context, services, order.request_id, last, coverage) is None and _own_job(context, services) is None:
-        # A step of this run that works beside this one may have been quicker; that would be the same.
+    if go_on(context, services, order.request_id, last, coverage) is not None:
+        return
+    if not _is_of_this_run(context, services.jobs.latest(company, dry_runs=True)):
         raise refuse(services, order, ALREADY_RUNNING)
 
 

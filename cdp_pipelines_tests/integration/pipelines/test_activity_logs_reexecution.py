@@ -7,15 +7,25 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from cdp_pipelines.definitions import build_defs
+from cdp_pipelines.definitions import build_defs, default_resources
+from cdp_pipelines.pipelines.migrations.services import MigrationResource
 from cdp_pipelines_tests.integration.pipelines.harness import Db
-from cdp_pipelines_tests.integration.pipelines.migration_harness import Document, Migrations, assert_adds_up
+from cdp_pipelines_tests.integration.pipelines.migration_harness import Document, Migrations, Watcher, assert_adds_up
 
+JOBS = "crm_activity_log_migration_jobs"
 PAGE = {"page_rows": 10}
+
+_watched: list[MigrationResource] = []
+"""The resources of a run in this process that is listened to; Dagster builds the job of such a run by itself."""
 
 
 def migration_job() -> dg.JobDefinition:
     return build_defs().resolve_job_def("activity_logs_migration")
+
+
+def watched_job() -> dg.JobDefinition:
+    resources = {**default_resources(), "migrations": _watched[-1]}
+    return build_defs(resources=resources).resolve_job_def("activity_logs_migration")
 
 
 @pytest.fixture
@@ -45,6 +55,7 @@ def execute(m: Migrations, instance: dg.DagsterInstance) -> Callable[..., dg.Job
         after: dg.JobExecutionResult | None = None,
         tags: Mapping[str, str] | None = None,
         executor: str = "in_process",
+        job: Callable[[], dg.JobDefinition] = migration_job,
         **config: Any,
     ) -> dg.JobExecutionResult:
         again = dg.ReexecutionOptions.from_failure(after.run_id, instance) if after else None
@@ -53,7 +64,7 @@ def execute(m: Migrations, instance: dg.DagsterInstance) -> Callable[..., dg.Job
             "execution": {"config": {executor: {}}},
         }
         return dg.execute_job(
-            dg.reconstructable(migration_job),
+            dg.reconstructable(job),
             instance=instance,
             run_config=run_config,
             tags={"dagster/partition": m.company, **(tags or {})},
@@ -102,6 +113,69 @@ def test_shards_side_by_side_take_the_job_once(m: Migrations, execute: Callable[
     job = m.job()
     assert (job["status"], job["records_processed"]) == ("completed_with_errors", 40)
     assert_adds_up(job)
+
+
+class StepBeside:
+    """Another shard of the run that goes on with the job: quicker than the first, at a moment that the test chooses."""
+
+    def __init__(self, m: Migrations, instance: dg.DagsterInstance, *, halts: bool = False) -> None:
+        self.m, self.instance, self.halts = m, instance, halts
+        self.acted = False
+
+    def act(self, _: int) -> None:
+        if self.acted:
+            return
+        self.acted = True
+        services, job = self.m.services(), self.m.job()
+        run_id = self.instance.get_run_records(limit=1)[0].dagster_run.run_id
+        changes = {"run_id": run_id, "starts": 2, "guard_base": {"records_failed": job["records_failed"]}}
+        owned = services.jobs.reopen(job, run_id, changes, now=services.now())
+        assert owned is not None
+        if self.halts:
+            assert services.jobs.end(owned, "halted", now=services.now())
+
+
+# All that the step asks of the jobs before it has taken its own: twice by itself, twice in the guards, then the write.
+@pytest.mark.any_mongo
+@pytest.mark.parametrize(("command", "number"), [*(("find", n) for n in range(1, 5)), ("findAndModify", 1)])
+def test_a_shard_that_is_quicker_at_any_moment_takes_the_job_for_all(
+    m: Migrations,
+    execute: Callable[..., dg.JobExecutionResult],
+    instance: dg.DagsterInstance,
+    command: str,
+    number: int,
+) -> None:
+    stopped = execute(shards=3)
+    mend(m)
+    beside = StepBeside(m, instance)
+    _watched.append(m.watching(Watcher(command, JOBS, number, beside.act)))
+    again = execute(after=stopped, job=watched_job)
+    assert beside.acted
+    assert again.success
+    job = m.job()
+    assert (job["status"], job["starts"], job["records_processed"]) == ("completed_with_errors", 2, 40)
+    assert_adds_up(job)
+
+
+@pytest.mark.any_mongo
+@pytest.mark.parametrize(("command", "number"), [("find", 2), ("find", 3), ("findAndModify", 1)])
+def test_a_shard_that_took_the_job_and_halted_it_is_not_undone(
+    m: Migrations,
+    execute: Callable[..., dg.JobExecutionResult],
+    instance: dg.DagsterInstance,
+    command: str,
+    number: int,
+) -> None:
+    stopped = execute(shards=3)
+    beside = StepBeside(m, instance, halts=True)
+    _watched.append(m.watching(Watcher(command, JOBS, number, beside.act)))
+    again = execute(after=stopped, job=watched_job)
+    assert beside.acted
+    errors = [event.step_failure_data.error for event in again.all_events if event.is_step_failure]
+    assert errors
+    assert all("ended or taken over" in error.message for error in errors if error)
+    job = m.job()
+    assert (job["status"], job["starts"], job["records_processed"]) == ("halted", 2, 10)
 
 
 def test_what_halts_again_stays_halted(m: Migrations, execute: Callable[..., dg.JobExecutionResult]) -> None:
