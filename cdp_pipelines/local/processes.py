@@ -139,6 +139,19 @@ def end_all(
         _has_ended(process.pid)
 
 
+def listening_ports(record: ProcessRecord) -> frozenset[int]:
+    """The TCP ports on which a process, or one that it started, listens; none when it has ended."""
+    process = find(record)
+    found: set[int] = set()
+    for each in [process, *_descendants(process)] if process else []:
+        try:
+            connections = each.net_connections(kind="tcp")
+        except psutil.Error:
+            continue
+        found.update(each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN)
+    return frozenset(found)
+
+
 def with_environment(name: str, value: str) -> list[psutil.Process]:
     """Processes that were started with this environment variable; those we may not look into are left out."""
     found = []

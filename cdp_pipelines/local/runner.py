@@ -57,6 +57,10 @@ class Died(Exception):
     """The process ended before it answered."""
 
 
+class PortLost(Exception):
+    """Another program listens on one of the server's ports, whichever of the two answers there."""
+
+
 class Runner:
     """One server of the stack in `root`; `near` as in `Place`."""
 
@@ -93,8 +97,11 @@ class Runner:
         return self.answers(seconds=_REUSE_SECONDS)
 
     def taken_ports(self) -> list[int]:
-        """Its ports on which somebody else listens, while the server itself does not run."""
-        return [port for port in self.server.all_ports(self.state.ports) if not is_free(port)]
+        """Its ports on which somebody else listens."""
+        in_use = [port for port in self.server.all_ports(self.state.ports) if not is_free(port)]
+        # Asked after that, or the server could have begun to listen between the two.
+        own = processes.listening_ports(self.state.process) if in_use and self.state.process else frozenset()
+        return [port for port in in_use if port not in own]
 
     def launch(self) -> ProcessRecord:
         """Start the process without waiting for it.
@@ -120,6 +127,7 @@ class Runner:
 
         Raises:
             Died: the process ended.
+            PortLost: another stack, for one, was quicker to listen on a port that both chose.
             Canceled: `canceled` was set.
             TransientFailure: `LOCAL_SERVER_FAILED`, it does not answer in time.
         """
@@ -130,7 +138,7 @@ class Runner:
             if self.process() is None:
                 raise Died
             try:
-                self.server.check(self.place)
+                self._check_itself()
                 self.server.complete(self.place)
             except NotReady as exc:
                 if time.monotonic() > deadline:
@@ -138,6 +146,14 @@ class Runner:
                 canceled.wait(processes.POLL_SECONDS)
             else:
                 return
+
+    def _check_itself(self) -> None:
+        try:
+            self.server.check(self.place)
+        finally:
+            # Another server of the kind may answer as well, and `weed` goes on without its ports and never answers.
+            if self.taken_ports():
+                raise PortLost
 
     def stop(self, *, patience_seconds: float = STOP_SECONDS) -> None:
         """End the process and what it started, and what it would leave behind."""

@@ -24,8 +24,9 @@ from cdp_pipelines.domain.errors import ConfigurationError
 from cdp_pipelines.local import own_servers, processes
 from cdp_pipelines.local.interrupts import interrupts_wait
 from cdp_pipelines.local.mongo import CACHE_MEGABYTES, Mongo, MongoKind
+from cdp_pipelines.local.neighbours import ports_elsewhere
 from cdp_pipelines.local.postgres import Postgres
-from cdp_pipelines.local.runner import HUNG_SECONDS, MARK, STOP_SECONDS, Canceled, Died, Runner, ServerStatus
+from cdp_pipelines.local.runner import HUNG_SECONDS, MARK, STOP_SECONDS, Canceled, Died, PortLost, Runner, ServerStatus
 from cdp_pipelines.local.seaweed import Seaweed
 from cdp_pipelines.local.server import LocalServer
 from cdp_pipelines.local.stack_environment import make_dagster_home, shell_file
@@ -72,10 +73,7 @@ class LocalStack:
             self.down(delete_data=True)
         began = time.monotonic()
         with self._locked() as states:
-            for name, server in self._servers.items():
-                if name not in states:
-                    states[name] = ServerState(ports=server.choose_ports(_ports(states)))
-            self._save(states)
+            self._choose_ports(states, [name for name in self._servers if name not in states])
             self._end_unrecorded(states)
             started = self._start(states, list(self._servers), may_move=True)
             variables = self._variables(states)
@@ -177,6 +175,15 @@ class LocalStack:
         with self._saving:
             save_state(self.root / "state.json", states)
 
+    def _choose_ports(self, states: dict[str, ServerState], names: Sequence[str]) -> None:
+        if not names:
+            return
+        with ports_elsewhere(self.root) as elsewhere:
+            for name in names:
+                state = states.setdefault(name, ServerState(ports={}))
+                state.ports = self._servers[name].choose_ports(_with_shadows(elsewhere) | _ports(states))
+            self._save(states)
+
     def _runner(self, states: dict[str, ServerState], name: str) -> Runner:
         if name not in self._servers:
             known = ", ".join(self._servers)
@@ -238,7 +245,7 @@ class LocalStack:
             if taken := runner.taken_ports():
                 if not may_move:
                     raise runner.failure(f"another program listens on its port {taken[0]}")
-                runner.state.ports = runner.server.choose_ports(_ports(states))
+                self._choose_ports(states, [runner.server.name])
             if canceled.is_set():
                 raise Canceled
             begun.append(runner.server.name)
@@ -247,9 +254,10 @@ class LocalStack:
             try:
                 runner.await_ready(canceled)
                 return
-            except Died as exc:
+            except (Died, PortLost) as exc:
                 if not left:
-                    raise runner.failure("its process ended") from exc
+                    why = "its process ended" if isinstance(exc, Died) else "another program took its port"
+                    raise runner.failure(why) from exc
 
     def _stop(self, states: dict[str, ServerState], names: Sequence[str]) -> None:
         def stop(name: str) -> None:
@@ -280,4 +288,8 @@ def _never_started() -> ConfigurationError:
 
 
 def _ports(states: dict[str, ServerState]) -> set[int]:
-    return {port + shadow for state in states.values() for port in state.ports.values() for shadow in (0, 10_000)}
+    return _with_shadows({port for state in states.values() for port in state.ports.values()})
+
+
+def _with_shadows(ports: set[int]) -> set[int]:
+    return {port + shadow for port in ports for shadow in (0, Seaweed.port_shadow)}

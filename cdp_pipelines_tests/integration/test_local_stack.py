@@ -20,6 +20,7 @@ from cdp_pipelines.local.runner import MARK
 from cdp_pipelines.local.server import Place
 from cdp_pipelines.local.stack import LocalStack
 from cdp_pipelines.local.stack_environment import shell_file
+from cdp_pipelines.local.state import ServerState, save_state
 from cdp_pipelines_tests.support.waiting import wait_for
 
 SERVERS = {"mongo", "postgres", "s3", "mail", "apis", "crm"}
@@ -176,6 +177,27 @@ def test_two_who_start_the_same_stack_at_once_share_it(tmp_path: Path) -> None:
         assert both[0].variables == both[1].variables
     finally:
         LocalStack(root).down(delete_data=True)
+
+
+def test_two_stacks_with_the_same_ports_come_up_as_two(tmp_path: Path) -> None:
+    """As where a folder was copied; whoever is slower moves, and is not content with the other's server."""
+    first, second = LocalStack(tmp_path / "first"), LocalStack(tmp_path / "second")
+    ports = {name: ServerState(ports=server.choose_ports(set())) for name, server in first._servers.items()}
+    for stack in (first, second):
+        stack.root.mkdir()
+        save_state(stack.root / "state.json", ports)
+        # `weed` hangs when the other had one of its ports for a moment; it is told by what it does not answer.
+        ports = {name: state for name, state in ports.items() if name != "s3"}
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            both = list(pool.map(LocalStack.up, (first, second)))
+        assert [set(one.started) for one in both] == [SERVERS, SERVERS]
+        assert [set(conditions(stack).values()) for stack in (first, second)] == [{"running"}, {"running"}]
+        addresses = [{server.address for server in stack.status()} for stack in (first, second)]
+        assert addresses[0].isdisjoint(addresses[1])
+    finally:
+        for stack in (first, second):
+            stack.down(delete_data=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "killed"])
