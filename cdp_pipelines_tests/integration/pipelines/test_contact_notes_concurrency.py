@@ -167,15 +167,15 @@ def test_shards_side_by_side_write_each_note_and_fetch_each_file_once(notes: Not
         m.fill(40)
         for number in range(4, 41, 4):
             picture(m, number, server)
-        attachments = fetcher_of(server)
-        stopped = m.run(resource=m.at_insert(1, cancel, attachments=attachments), config={**PAGE, "shards": 2})
+        canceled = m.at_insert(1, cancel, attachments=fetcher_of(server))
+        stopped = m.run(resource=canceled, config={**PAGE, "shards": 2})
         assert not stopped.success
         jobs = m.with_resources(lease_seconds=0).services(m.kind).jobs
         owned = jobs.reopen(m.job(), "both shards", {}, now=datetime.now(UTC))
         assert owned is not None
 
         def work(shard: str) -> None:
-            resource = m.at_insert(1, meet, attachments=attachments, lease_seconds=0)
+            resource = m.at_insert(1, meet, attachments=fetcher_of(server), lease_seconds=0)
             services = resource.services(m.kind)
             source = m.kind.source(services, services.company(m.company), None)
             try:
