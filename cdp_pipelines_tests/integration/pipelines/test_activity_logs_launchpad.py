@@ -79,7 +79,7 @@ def test_the_launchpad_away_keeps_every_record_and_is_counted(migrations: Migrat
     with recording_server(answer) as server:
         resource = migration_resource(
             m.env, m.db.name, crm=CrmPostgresResource(dsn=m.crm.dsn),
-            launchpad=LaunchpadResource(root_url=server.url, timeout_seconds=0.2),
+            launchpad=LaunchpadResource(root_url=server.url, timeout_seconds=1),
         )  # fmt: skip
         assert m.run(resource=resource, config={"page_rows": 2}).success
     job = m.job()

@@ -153,7 +153,7 @@ def test_the_launchpad_away_labels_every_note_and_is_counted(notes: Notes) -> No
         return 200, {"Content-Type": "application/json"}, json.dumps({"users": users}).encode()
 
     with recording_server(answer) as server:
-        launchpad = LaunchpadResource(root_url=server.url, authorization=f"Bearer {SECRET}", timeout_seconds=0.5)
+        launchpad = LaunchpadResource(root_url=server.url, authorization=f"Bearer {SECRET}", timeout_seconds=2)
         assert m.run(resource=m.with_resources(launchpad=launchpad), config={"page_rows": 2}).success
     job = m.job()
     assert_adds_up(job)

@@ -126,14 +126,14 @@ class TestTryingAgain:
     @pytest.mark.parametrize("first", [500, 502, 503, 504, 599, 423, 429, "hang", "hang up"])
     def test_one_passing_fault(self, first: Answer) -> None:
         with recording_server([first, body({})]) as server:
-            assert ask(server.url, timeout=0.3) == {}
+            assert ask(server.url, timeout=1) == {}
         assert len(server.asked) == 2
         assert server.asked[0].path == server.asked[1].path
 
     @pytest.mark.parametrize("answer", [500, 423, 429, "hang", "hang up"])
     def test_one_try_and_three_more(self, answer: Answer) -> None:
         with recording_server([answer]) as server, pytest.raises(TransientFailure) as caught:
-            ask(server.url, timeout=0.2)
+            ask(server.url, timeout=0.5)
         assert len(server.asked) == TRIES
         assert_plain(caught.value)
         assert "4 times" in caught.value.message

@@ -42,7 +42,7 @@ def endpoint(url: str, code: str = "NOTIFICATION") -> HttpEndpoint:
         url=url,
         client_id="id",
         secret="pass:ü",
-        timeout_seconds=0.3,
+        timeout_seconds=1,
         retry_wait_seconds=0,
     )
 
@@ -169,7 +169,7 @@ def test_alert_reaches_the_webhook_without_commanding_it() -> None:
 @pytest.mark.parametrize("answer", [500, 404, "hang", "hang up"])
 def test_alert_that_fails_is_logged_and_never_raises(answer: Answer, caplog: pytest.LogCaptureFixture) -> None:
     with recording_server([answer]) as server, caplog.at_level(logging.WARNING):
-        sender = AlertSender(webhook_url=server.url + "/T0/token", timeout_seconds=0.3, retry_wait_seconds=0)
+        sender = AlertSender(webhook_url=server.url + "/T0/token", timeout_seconds=1, retry_wait_seconds=0)
         assert sender.send("Export 1 failed", cause="export_failed:1") == "failed"
     assert "was not delivered" in caplog.text
     assert "token" not in caplog.text

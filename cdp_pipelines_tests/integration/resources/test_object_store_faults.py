@@ -20,7 +20,7 @@ def store_at(url: str, *, encryption: Encryption = "auto") -> Iterator[ObjectSto
         access_key_id="key",
         secret_access_key="very-secret",
         connect_seconds=1,
-        read_seconds=0.3,
+        read_seconds=1,
     )
     store = ObjectStore(connection, encryption=encryption)
     try:

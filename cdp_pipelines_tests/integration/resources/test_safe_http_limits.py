@@ -103,7 +103,7 @@ def test_the_time_for_the_whole_fetch_holds_over_redirects_and_attempts() -> Non
 
 def test_a_server_that_does_not_answer_is_left() -> None:
     with recording_server(["hang"]) as server, pytest.raises(FetchFailed, match="in time"):
-        fetch(server.url + "/", read_seconds=0.2)
+        fetch(server.url + "/", read_seconds=0.5)
     assert len(server.asked) == 2
 
 
