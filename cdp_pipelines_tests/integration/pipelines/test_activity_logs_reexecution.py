@@ -122,6 +122,11 @@ class StepBeside:
         self.m, self.instance, self.halts = m, instance, halts
         self.acted = False
 
+    def at(self, command: str, number: int) -> Callable[[], dg.JobDefinition]:
+        """The job of a run beside which this step acts, when it sends its `number`-th such command about jobs."""
+        _watched[:] = [self.m.watching(Watcher(command, JOBS, number, self.act))]
+        return watched_job
+
     def act(self, _: int) -> None:
         if self.acted:
             return
@@ -148,8 +153,7 @@ def test_a_shard_that_is_quicker_at_any_moment_takes_the_job_for_all(
     stopped = execute(shards=3)
     mend(m)
     beside = StepBeside(m, instance)
-    _watched.append(m.watching(Watcher(command, JOBS, number, beside.act)))
-    again = execute(after=stopped, job=watched_job)
+    again = execute(after=stopped, job=beside.at(command, number))
     assert beside.acted
     assert again.success
     job = m.job()
@@ -168,8 +172,7 @@ def test_a_shard_that_took_the_job_and_halted_it_is_not_undone(
 ) -> None:
     stopped = execute(shards=3)
     beside = StepBeside(m, instance, halts=True)
-    _watched.append(m.watching(Watcher(command, JOBS, number, beside.act)))
-    again = execute(after=stopped, job=watched_job)
+    again = execute(after=stopped, job=beside.at(command, number))
     assert beside.acted
     errors = [event.step_failure_data.error for event in again.all_events if event.is_step_failure]
     assert errors
