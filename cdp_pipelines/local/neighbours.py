@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cdp_pipelines.domain.errors import ConfigurationError
-from cdp_pipelines.local.state import load_state, only_one, write_private
+from cdp_pipelines.local.state import load_state, only_one, state_file, write_private
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def ports_elsewhere(root: Path) -> Iterator[set[int]]:
     stacks = folder / "stacks"
     with only_one(folder / "lock"):
         listed = stacks.read_text(encoding="utf-8").split("\n") if stacks.exists() else []
-        others = [path for path in dict.fromkeys(listed) if path != str(root) and _state_file(Path(path)).is_file()]
+        others = [path for path in dict.fromkeys(listed) if path != str(root) and state_file(Path(path)).is_file()]
         write_private(stacks, "\n".join([*others, str(root)]))
         yield {port for path in others for port in _ports_of(Path(path))}
 
@@ -42,11 +42,7 @@ def _folder() -> Path:
 
 def _ports_of(root: Path) -> list[int]:
     try:
-        states = load_state(_state_file(root))
+        states = load_state(state_file(root))
     except (ConfigurationError, OSError):
         return []
     return [port for state in states.values() for port in state.ports.values()]
-
-
-def _state_file(root: Path) -> Path:
-    return root / "state.json"

@@ -139,15 +139,20 @@ def end_all(
         _has_ended(process.pid)
 
 
-def listening_ports(record: ProcessRecord) -> frozenset[int]:
-    """The TCP ports on which a process, or one that it started, listens; none when it has ended."""
+def listening_ports(record: ProcessRecord) -> frozenset[int] | None:
+    """The TCP ports on which a process, or one that it started, listens; none when it has ended.
+
+    None: this process may not look, as root in a container may not look into another account's processes.
+    """
     process = find(record)
     found: set[int] = set()
     for each in [process, *_descendants(process)] if process else []:
         try:
             connections = each.net_connections(kind="tcp")
-        except psutil.Error:
+        except psutil.NoSuchProcess:
             continue
+        except psutil.AccessDenied:
+            return None
         found.update(each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN)
     return frozenset(found)
 

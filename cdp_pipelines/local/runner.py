@@ -97,11 +97,13 @@ class Runner:
         return self.answers(seconds=_REUSE_SECONDS)
 
     def taken_ports(self) -> list[int]:
-        """Its ports on which somebody else listens."""
+        """Its ports on which somebody else listens; none where that cannot be told from the server itself."""
         in_use = [port for port in self.server.all_ports(self.state.ports) if not is_free(port)]
+        if not in_use or self.state.process is None:
+            return in_use
         # Asked after that, or the server could have begun to listen between the two.
-        own = processes.listening_ports(self.state.process) if in_use and self.state.process else frozenset()
-        return [port for port in in_use if port not in own]
+        own = processes.listening_ports(self.state.process)
+        return [] if own is None else [port for port in in_use if port not in own]
 
     def launch(self) -> ProcessRecord:
         """Start the process without waiting for it.

@@ -30,7 +30,7 @@ from cdp_pipelines.local.runner import HUNG_SECONDS, MARK, STOP_SECONDS, Cancele
 from cdp_pipelines.local.seaweed import Seaweed
 from cdp_pipelines.local.server import LocalServer
 from cdp_pipelines.local.stack_environment import make_dagster_home, shell_file
-from cdp_pipelines.local.state import ServerState, load_state, only_one, save_state, write_private
+from cdp_pipelines.local.state import ServerState, load_state, only_one, save_state, state_file, write_private
 
 DEFAULT_ROOT: Final = Path(".local")
 _ATTEMPTS: Final = 2
@@ -100,7 +100,7 @@ class LocalStack:
                     server.delete(Runner(server, self.root, ServerState(ports={})).place)
                 for folder in ("data", "logs", "dagster_home"):
                     shutil.rmtree(self.root / folder, ignore_errors=True)
-                (self.root / "state.json").unlink(missing_ok=True)
+                state_file(self.root).unlink(missing_ok=True)
 
     def start_one(self, name: str) -> None:
         """Start one server on the port it had, and wait until it answers.
@@ -163,7 +163,7 @@ class LocalStack:
         return self.root / "data" / name
 
     def _load(self) -> dict[str, ServerState]:
-        states = load_state(self.root / "state.json")
+        states = load_state(state_file(self.root))
         return {name: states[name] for name in self._servers if name in states}
 
     @contextmanager
@@ -173,7 +173,7 @@ class LocalStack:
 
     def _save(self, states: dict[str, ServerState]) -> None:
         with self._saving:
-            save_state(self.root / "state.json", states)
+            save_state(state_file(self.root), states)
 
     def _choose_ports(self, states: dict[str, ServerState], names: Sequence[str]) -> None:
         if not names:

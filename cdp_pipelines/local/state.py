@@ -28,6 +28,11 @@ class ServerState:
     process: ProcessRecord | None = None
 
 
+def state_file(root: Path) -> Path:
+    """Where the stack in `root` keeps its state."""
+    return root / "state.json"
+
+
 def load_state(path: Path) -> dict[str, ServerState]:
     """The servers by name; empty when there never was a stack.
 

@@ -118,8 +118,8 @@ def test_shards_side_by_side_take_the_job_once(m: Migrations, execute: Callable[
 class StepBeside:
     """Another shard of the run that goes on with the job: quicker than the first, at a moment that the test chooses."""
 
-    def __init__(self, m: Migrations, instance: dg.DagsterInstance, *, halts: bool = False) -> None:
-        self.m, self.instance, self.halts = m, instance, halts
+    def __init__(self, m: Migrations, *, halts: bool = False) -> None:
+        self.m, self.halts = m, halts
         self.acted = False
 
     def at(self, command: str, number: int) -> Callable[[], dg.JobDefinition]:
@@ -132,7 +132,7 @@ class StepBeside:
             return
         self.acted = True
         services, job = self.m.services(), self.m.job()
-        run_id = self.instance.get_run_records(limit=1)[0].dagster_run.run_id
+        run_id = self.m.instance.get_run_records(limit=1)[0].dagster_run.run_id
         changes = {"run_id": run_id, "starts": 2, "guard_base": {"records_failed": job["records_failed"]}}
         owned = services.jobs.reopen(job, run_id, changes, now=services.now())
         assert owned is not None
@@ -144,15 +144,11 @@ class StepBeside:
 @pytest.mark.any_mongo
 @pytest.mark.parametrize(("command", "number"), [*(("find", n) for n in range(1, 5)), ("findAndModify", 1)])
 def test_a_shard_that_is_quicker_at_any_moment_takes_the_job_for_all(
-    m: Migrations,
-    execute: Callable[..., dg.JobExecutionResult],
-    instance: dg.DagsterInstance,
-    command: str,
-    number: int,
+    m: Migrations, execute: Callable[..., dg.JobExecutionResult], command: str, number: int
 ) -> None:
     stopped = execute(shards=3)
     mend(m)
-    beside = StepBeside(m, instance)
+    beside = StepBeside(m)
     again = execute(after=stopped, job=beside.at(command, number))
     assert beside.acted
     assert again.success
@@ -164,14 +160,10 @@ def test_a_shard_that_is_quicker_at_any_moment_takes_the_job_for_all(
 @pytest.mark.any_mongo
 @pytest.mark.parametrize(("command", "number"), [("find", 2), ("find", 3), ("findAndModify", 1)])
 def test_a_shard_that_took_the_job_and_halted_it_is_not_undone(
-    m: Migrations,
-    execute: Callable[..., dg.JobExecutionResult],
-    instance: dg.DagsterInstance,
-    command: str,
-    number: int,
+    m: Migrations, execute: Callable[..., dg.JobExecutionResult], command: str, number: int
 ) -> None:
     stopped = execute(shards=3)
-    beside = StepBeside(m, instance, halts=True)
+    beside = StepBeside(m, halts=True)
     again = execute(after=stopped, job=beside.at(command, number))
     assert beside.acted
     errors = [event.step_failure_data.error for event in again.all_events if event.is_step_failure]

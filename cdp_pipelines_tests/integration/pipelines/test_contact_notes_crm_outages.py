@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import psycopg
@@ -19,6 +19,7 @@ from cdp_pipelines_tests.integration.pipelines.migration_harness import (
     migration_resource,
 )
 from cdp_pipelines_tests.integration.pipelines.notes_harness import Notes
+from cdp_pipelines_tests.integration.pipelines.notes_outages import PAGE, PRIVATE, SECRET, filled, nothing_leaking
 from cdp_pipelines_tests.integration.pipelines.outages import cut_connections, said
 from cdp_pipelines_tests.integration.resources.http_servers import (
     Answer,
@@ -27,10 +28,6 @@ from cdp_pipelines_tests.integration.resources.http_servers import (
     closed_port,
     recording_server,
 )
-
-if TYPE_CHECKING:
-    pass
-from cdp_pipelines_tests.integration.pipelines.notes_outages import PAGE, PRIVATE, SECRET, filled, nothing_leaking
 
 pytestmark = pytest.mark.timeout(240)
 
