@@ -3,7 +3,6 @@
 Belongs here: servers and what is fresh for each test. Not here: documents and requests (beside the tests).
 """
 
-import gc
 import os
 import signal
 import uuid
@@ -62,13 +61,6 @@ def _on_each(item: pytest.Item) -> bool:
     if item.get_closest_marker("any_mongo") is not None:
         return False
     return any(item.path.is_relative_to(_HERE / name) for name in _ON_EACH_SERVER)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _garbage_collected() -> Iterator[None]:
-    """Let what a file's tests left go. By itself Python waits until it is a quarter of all there is: gigabytes here."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture(scope="session", params=_MONGO_KINDS, ids=lambda kind: kind or "no-mongo")

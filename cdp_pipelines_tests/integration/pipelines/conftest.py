@@ -1,3 +1,4 @@
+import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,13 @@ from cdp_pipelines_tests.integration.pipelines.migration_harness import Migratio
 from cdp_pipelines_tests.integration.pipelines.notes_harness import Notes
 
 MigrationsT = TypeVar("MigrationsT", bound=Migrations)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _garbage_collected() -> Iterator[None]:
+    """Let go what a file's runs left. By itself Python waits until it is a quarter of all there is: gigabytes here."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
