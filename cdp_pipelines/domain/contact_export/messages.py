@@ -11,8 +11,8 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from cdp_pipelines.domain.contact_export.delivery import EmailVariant
-from cdp_pipelines.domain.contact_export.message_layout import EmailContent, as_html, as_text
 from cdp_pipelines.domain.contact_export.message_texts import Texts, texts_for
+from cdp_pipelines.domain.message_layout import EmailContent, as_html, as_text
 
 MOST_WARNINGS: Final = 20
 LONGEST_TEXT_CHARACTERS: Final = 500

@@ -9,11 +9,11 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from cdp_pipelines.domain.cells import CellStyle, SheetColumn, XlsxCell, styled
-from cdp_pipelines.domain.contact_export import moments, numbers
 from cdp_pipelines.domain.contact_export.extraction import Contact, Extractor
 from cdp_pipelines.domain.contact_export.fields import Column, FieldProperty
-from cdp_pipelines.domain.contact_export.texts import place_writer, text_writer
 from cdp_pipelines.domain.formula_guard import SUSPECT_FIRST, all_harmless, guard_csv, guard_text, guard_xlsx
+from cdp_pipelines.domain.values import moments, numbers
+from cdp_pipelines.domain.values.texts import place_writer, text_writer
 
 CellT = TypeVar("CellT")
 CellOf: TypeAlias = Callable[[Any], CellT]

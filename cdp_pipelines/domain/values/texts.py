@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any, Final, TypeAlias
 
-from cdp_pipelines.domain.contact_export.moments import IsoOf, far_instant, to_instant
-from cdp_pipelines.domain.contact_export.numbers import plain, to_decimal, to_number
+from cdp_pipelines.domain.values.moments import IsoOf, far_instant, to_instant
+from cdp_pipelines.domain.values.numbers import plain, to_decimal, to_number
 
 Guard: TypeAlias = Callable[[str], str]
 TextOf: TypeAlias = Callable[[Any], str]
