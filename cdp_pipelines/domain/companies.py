@@ -10,6 +10,7 @@ from typing import Any
 FLAG_EXPORT_CUSTOMER = "cdp_export_customer_enabled"
 FLAG_ACTIVITY_LOGS = "crm_activity_logs_migration_enabled"
 FLAG_CONTACT_NOTES = "crm_notes_migration_enabled"
+FLAG_ENTITY_EXPORTS = "entity_exports_enabled"
 
 _INVALID_PARTITION_CHARACTERS = frozenset("\n\r\t\0,[]*|\"'")
 _LONGEST_PARTITION_KEY = 200

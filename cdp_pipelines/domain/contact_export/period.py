@@ -3,14 +3,11 @@
 Source: SPEC 1.1. "That whole day" is taken in the request's zone, so `end_date: 2024-05-31` includes all of May 31.
 """
 
-import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-_PLAIN_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
-_INSTANT: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})")
+from cdp_pipelines.domain.values.instants import read_instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,29 +16,6 @@ class Period:
 
     start: datetime | None
     end: datetime | None
-
-
-def read_instant(text: str, zone: ZoneInfo, *, whole_day_end: bool = False) -> datetime:
-    """An RFC 3339 instant, or the start of a plain date in `zone` (its end with `whole_day_end`), in UTC.
-
-    Raises:
-        ValueError: it is neither, or it lies outside what a calendar can hold.
-    """
-    if _PLAIN_DATE.fullmatch(text):
-        day = date.fromisoformat(text)
-        try:
-            day = day + timedelta(days=1) if whole_day_end else day
-            return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
-        except OverflowError as exc:
-            raise ValueError("out of range") from exc
-    if _INSTANT.fullmatch(text):
-        # Python 3.11 reads at most microseconds; what is finer cannot be stored in a BSON date anyway.
-        trimmed = re.sub(r"(\.\d{6})\d+", r"\1", text.upper())
-        try:
-            return datetime.fromisoformat(trimmed).astimezone(UTC)
-        except OverflowError as exc:
-            raise ValueError("out of range") from exc
-    raise ValueError("neither an RFC 3339 instant nor a plain date")
 
 
 def parse_bound(raw: object, zone: ZoneInfo, *, end: bool) -> datetime | None:

@@ -11,8 +11,10 @@ from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from cdp_pipelines.domain.contact_export.filters import FilterField, FilterNode, FilterProblem, parse_filter
-from cdp_pipelines.domain.contact_export.period import Period, parse_bound, read_instant
+from cdp_pipelines.domain.contact_export.period import Period, parse_bound
+from cdp_pipelines.domain.email_address import is_email_address
 from cdp_pipelines.domain.timezones import ZoneChoice, resolve_timezone
+from cdp_pipelines.domain.values.instants import read_instant
 
 MAX_EXPORT_ROWS: Final = 10_000
 SELECTION_MODES: Final = ("contact_ids", "first_10k_sorted", "filter")
@@ -24,10 +26,6 @@ FileFormat: TypeAlias = Literal["xlsx", "csv"]
 
 _CONTACT_ID: Final = re.compile(r"[0-9a-fA-F]{24}")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-# Deliverability is the mail server's to judge; this keeps out what can never be an address, or could break a header.
-_EMAIL: Final = re.compile(
-    r"[^\s@<>,;:\"()\[\]\\\x00-\x1f]+@[^\s@<>,;:\"()\[\]\\\x00-\x1f]+\.[^\s@<>,;:\"()\[\]\\\x00-\x1f]+"
-)
 _LONGEST_TEXT: Final = 500
 
 
@@ -121,7 +119,7 @@ class RequestReader:
     def email(self) -> str:
         """The address the file goes to."""
         raw = self.text("email", required=True)
-        if raw and (len(raw) > 254 or not _EMAIL.fullmatch(raw)):
+        if raw and not is_email_address(raw):
             self._problem("email", "must be one e-mail address")
             return ""
         return raw

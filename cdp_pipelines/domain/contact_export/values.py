@@ -11,14 +11,13 @@ from zoneinfo import ZoneInfo
 from cdp_pipelines.domain.cells import CellStyle, SheetColumn, XlsxCell, styled
 from cdp_pipelines.domain.contact_export.extraction import Contact, Extractor
 from cdp_pipelines.domain.contact_export.fields import Column, FieldProperty
-from cdp_pipelines.domain.formula_guard import SUSPECT_FIRST, all_harmless, guard_csv, guard_text, guard_xlsx
+from cdp_pipelines.domain.formula_guard import guard_csv, guard_text, guard_xlsx
 from cdp_pipelines.domain.values import moments, numbers
+from cdp_pipelines.domain.values.columns import CellsOf, cells_of, csv_texts, xlsx_texts
 from cdp_pipelines.domain.values.texts import place_writer, text_writer
 
 CellT = TypeVar("CellT")
-CellOf: TypeAlias = Callable[[Any], CellT]
 MoneyOf: TypeAlias = Callable[[Any, Any], CellT]
-CellsOf: TypeAlias = Callable[[Sequence[Any]], list[CellT]]
 Rule: TypeAlias = Callable[[list[Sequence[Any]]], list[CellT]]
 
 TIMESTAMP_NAMES: Final = frozenset({"created_at", "updated_at"})
@@ -70,15 +69,15 @@ def csv_renderer(columns: Sequence[Column], zone: ZoneInfo) -> ContactRenderer[s
     """Cells of a CSV file: texts, guarded, not yet quoted; `""` for what is missing or null."""
     iso = moments.iso_writer(zone)
     text_of = text_writer(guard_csv, iso)
-    texts = _csv_texts(text_of)
+    texts = csv_texts(text_of)
     kinds: dict[str, CellsOf[str]] = {
         "text": texts,
         "text_area": texts,
-        "number": _cells(numbers.number_csv(text_of), ""),
-        "percentage": _cells(numbers.percentage_csv(text_of), ""),
-        "date": _cells(moments.date_csv(text_of), ""),
-        "timestamp": _cells(moments.instant_csv(text_of, iso), ""),
-        "gps": _cells(place_writer(text_of), ""),
+        "number": cells_of(numbers.number_csv(text_of), ""),
+        "percentage": cells_of(numbers.percentage_csv(text_of), ""),
+        "date": cells_of(moments.date_csv(text_of), ""),
+        "timestamp": cells_of(moments.instant_csv(text_of, iso), ""),
+        "gps": cells_of(place_writer(text_of), ""),
     }
     return ContactRenderer(columns, kinds, numbers.currency_csv(text_of), "")
 
@@ -89,13 +88,13 @@ def xlsx_renderer(columns: Sequence[Column], zone: ZoneInfo) -> ContactRenderer[
     iso = moments.iso_writer(zone, offsets)
     text_of = text_writer(guard_xlsx, iso)
     kinds: dict[str, CellsOf[XlsxCell]] = {
-        "text": _xlsx_texts(text_of),
-        "text_area": _cells(lambda value: styled((text_of(value), _WRAP)), None),
-        "number": _cells(numbers.number_xlsx(text_of), None),
-        "percentage": _cells(numbers.percentage_xlsx(text_of), None),
-        "date": _cells(moments.date_xlsx(text_of), None),
-        "timestamp": _cells(moments.instant_xlsx(text_of, iso, zone, offsets), None),
-        "gps": _cells(place_writer(text_of), None),
+        "text": xlsx_texts(text_of),
+        "text_area": cells_of(lambda value: styled((text_of(value), _WRAP)), None),
+        "number": cells_of(numbers.number_xlsx(text_of), None),
+        "percentage": cells_of(numbers.percentage_xlsx(text_of), None),
+        "date": cells_of(moments.date_xlsx(text_of), None),
+        "timestamp": cells_of(moments.instant_xlsx(text_of, iso, zone, offsets), None),
+        "gps": cells_of(place_writer(text_of), None),
     }
     return ContactRenderer(columns, kinds, numbers.currency_xlsx(text_of), None)
 
@@ -131,35 +130,3 @@ def _money_rule(money: MoneyOf[CellT], place: int, code: int | None, empty: Cell
         return [empty if amount is None else money(amount, code) for amount, code in zip(amounts, codes, strict=True)]
 
     return rule
-
-
-def _cells(cell: CellOf[CellT], empty: CellT) -> CellsOf[CellT]:
-    return lambda values: [empty if value is None or value is empty else cell(value) for value in values]
-
-
-# Most cells of an export are harmless texts: in a CSV file they pass a column at a time, in a sheet without a call.
-def _csv_texts(text_of: CellOf[str]) -> CellsOf[str]:
-    def cells(values: Sequence[Any]) -> list[str]:
-        try:
-            if all_harmless(values):
-                return list(values)
-        except TypeError:
-            pass  # Not all of them are texts.
-        return [
-            value if type(value) is str and value and value[0] not in SUSPECT_FIRST else text_of(value)
-            for value in values
-        ]
-
-    return cells
-
-
-def _xlsx_texts(text_of: CellOf[str]) -> CellsOf[XlsxCell]:
-    def cells(values: Sequence[Any]) -> list[XlsxCell]:
-        return [
-            value
-            if (type(value) is str and value and value[0] not in SUSPECT_FIRST) or value is None
-            else text_of(value)
-            for value in values
-        ]
-
-    return cells

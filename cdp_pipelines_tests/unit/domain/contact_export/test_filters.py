@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from cdp_pipelines.domain.contact_export.filters import Condition, FilterProblem, Group, parse_filter
-from cdp_pipelines.domain.contact_export.period import read_instant
+from cdp_pipelines.domain.values.instants import read_instant
 from cdp_pipelines_tests.unit.domain.contact_export.requests import FIELDS
 
 JAKARTA = ZoneInfo("Asia/Jakarta")

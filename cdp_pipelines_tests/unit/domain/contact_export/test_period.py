@@ -3,7 +3,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cdp_pipelines.domain.contact_export.period import parse_bound, read_instant
+from cdp_pipelines.domain.contact_export.period import parse_bound
+from cdp_pipelines.domain.values.instants import read_instant
 
 JAKARTA, NEW_YORK = ZoneInfo("Asia/Jakarta"), ZoneInfo("America/New_York")
 

@@ -1,0 +1,88 @@
+"""Vouchers: discounts, gift cards and loyalty cards."""
+
+from typing import Final
+
+from cdp_pipelines.domain.entity_export.entities import Entity, Field, Filter, Join
+
+VOUCHER: Final = Entity(
+    name="voucher",
+    plural="vouchers",
+    collection="vouchers",
+    fields=(
+        Field("id"),
+        Field("code"),
+        Field("campaign", paths=("@campaign.name",)),
+        Field("campaign_id"),
+        Field("category"),
+        Field("category_id"),
+        Field("voucher_type", paths=("type",)),
+        # What a voucher is worth stands in the part of its kind: money, percent or units off, an amount, points.
+        Field(
+            "value",
+            "number",
+            (
+                "discount.amount_off",
+                "discount.percent_off",
+                "discount.unit_off",
+                "discount.fixed_amount",
+                "gift.amount",
+                "loyalty_card.points",
+            ),
+        ),
+        Field(
+            "formula",
+            paths=(
+                "discount.amount_off_formula",
+                "discount.percent_off_formula",
+                "discount.unit_off_formula",
+                "discount.fixed_amount_formula",
+            ),
+        ),
+        Field("discount_type", paths=("discount.type",)),
+        Field("discount_amount_limit", "number", ("discount.amount_limit",)),
+        Field("discount_effect", paths=("discount.effect",)),
+        Field("discount_unit_type", paths=("discount.unit_type",)),
+        Field("discount_unit_effect", paths=("discount.unit_effect", "discount.effect")),
+        Field("gift_balance", "number", ("gift.balance",)),
+        Field("loyalty_balance", "number", ("loyalty_card.balance",)),
+        Field("redemption_quantity", "number", ("redemption.quantity",)),
+        Field("redemption_count", "number", ("redemption.redeemed_quantity",)),
+        Field("start_date", "instant"),
+        Field("expiration_date", "instant"),
+        Field("created_at", "instant"),
+        Field("updated_at", "instant"),
+        Field("validity_timeframe_interval", paths=("validity_timeframe.interval",)),
+        Field("validity_timeframe_duration", paths=("validity_timeframe.duration",)),
+        Field("validity_day_of_week", "json"),
+        Field("active", "boolean"),
+        Field("is_referral_code", "boolean"),
+        Field("qr_code", paths=("assets.qr.url",)),
+        Field("bar_code", paths=("assets.bar.url", "assets.barcode.url")),
+        Field("customer_id", paths=("holder_id",)),
+        Field("customer_source_id", paths=("@customer.source_id",)),
+        Field("validation_rules_id"),
+        Field("metadata", "json"),
+        Field("additional_info"),
+    ),
+    default_fields=("code", "voucher_type", "value", "discount_type"),
+    order_keys=(),
+    filters=(
+        Filter("created_date", "instant", ("created_at",)),
+        Filter("categories", paths=("category",)),
+        Filter("category_ids", paths=("category_id",)),
+        Filter("campaign"),
+        Filter("campaign_ids", paths=("campaign_id",)),
+        Filter("vouchers", paths=("code",)),
+        Filter("holder_id", paths=("customer_id", "holder_id")),
+        Filter("published_for_customer_id", paths=("customer_id",), related=("publications", "voucher_code", "code")),
+        Filter("redemption_status"),
+        Filter("validity_timeframe", paths=("validity_timeframe.interval", "validity_timeframe_interval")),
+        Filter("validity_day_of_week", "any"),
+    ),
+    filter_prefixes=("metadata.", "redemption."),
+    joins={
+        "campaign": Join("campaigns", local=("campaign_id",)),
+        "customer": Join("customers", local=("customer_id", "holder_id")),
+    },
+    campaign_filter=True,
+)

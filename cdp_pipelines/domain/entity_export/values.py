@@ -1,0 +1,175 @@
+"""From stored documents to columns of cells: where each field's values are, and how its kind is written (SPEC 3.3, 4).
+
+Belongs here: finding values and choosing their rule. Not here: the rules themselves (`domain/values/`), quoting and
+bytes (`formats/`), joins and aggregates (`stores/entity_rows.py` puts what they brought under `BROUGHT`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+from zoneinfo import ZoneInfo
+
+from cdp_pipelines.domain.cells import SheetColumn, XlsxCell
+from cdp_pipelines.domain.entity_export.delivery import FileFormat
+from cdp_pipelines.domain.entity_export.entities import METADATA_PREFIX, Field
+from cdp_pipelines.domain.formula_guard import guard_csv, guard_text, guard_xlsx
+from cdp_pipelines.domain.values import moments, numbers
+from cdp_pipelines.domain.values.columns import CellsOf, cells_of, csv_texts, xlsx_texts
+from cdp_pipelines.domain.values.native import NativeWriter
+from cdp_pipelines.domain.values.texts import text_writer
+
+Document: TypeAlias = Mapping[str, Any]
+Getter: TypeAlias = Callable[[Sequence[Document]], list[Any]]
+Columns: TypeAlias = list[list[Any]]
+
+BROUGHT: Final = "@"
+"""Where a row carries what joins and aggregates brought: `{"@": {"customer": {...}}}`. Paths call it `@customer`."""
+
+_WIDTHS: Final = {"number": 14.0, "instant": 24.0, "day": 12.0, "boolean": 10.0, "json": 40.0}
+
+
+class EntityRenderer:
+    """Renders the rows of one export, a batch at a time."""
+
+    def __init__(self, fields: Sequence[Field], file_format: FileFormat, zone: ZoneInfo) -> None:
+        kinds = _KINDS[file_format](zone)
+        self._columns = [(_getter(each), kinds[each.kind]) for each in fields]
+
+    def columns(self, documents: Sequence[Document]) -> Columns:
+        """The cells of a batch: as many lists as fields, each as long as the batch."""
+        return [cells(values(documents)) for values, cells in self._columns]
+
+
+def sheet_columns(fields: Sequence[Field], file_format: FileFormat) -> list[SheetColumn]:
+    """Headers, which are the fields' names (guarded where a spreadsheet reads them), and widths for sheets."""
+    guarded = "xlsx" if file_format == "XLSX" else "csv"
+    return [
+        SheetColumn(guard_text(each.name, guarded), max(_WIDTHS.get(each.kind, 24.0), min(len(each.name) + 2.0, 50.0)))
+        for each in fields
+    ]
+
+
+def stored_paths(fields: Sequence[Field]) -> tuple[str, ...]:
+    """The places of the fields that are in the stored document, for asking the database for these alone."""
+    return tuple(dict.fromkeys(path for each in fields for path in each.places if not path.startswith("@")))
+
+
+def brought_names(fields: Sequence[Field]) -> frozenset[str]:
+    """Names of the joins and aggregates that the fields read."""
+    return frozenset(path[1:].split(".", 1)[0] for each in fields for path in each.places if path.startswith("@"))
+
+
+def _csv_kinds(zone: ZoneInfo) -> dict[str, CellsOf[Any]]:
+    iso = moments.iso_writer(zone)
+    text_of = text_writer(guard_csv, iso)
+    texts = csv_texts(text_of)
+    return {
+        **dict.fromkeys(("text", "boolean", "json", "any"), texts),
+        "number": cells_of(numbers.number_csv(text_of), ""),
+        "instant": cells_of(moments.instant_csv(text_of, iso), ""),
+        "day": cells_of(moments.date_csv(text_of), ""),
+    }
+
+
+def _xlsx_kinds(zone: ZoneInfo) -> dict[str, CellsOf[Any]]:
+    offsets = moments.OffsetsByDay(zone)
+    iso = moments.iso_writer(zone, offsets)
+    text_of = text_writer(guard_xlsx, iso)
+    any_cell = _any_xlsx(text_of, numbers.number_xlsx(text_of))
+    return {
+        **dict.fromkeys(("text", "boolean", "json"), xlsx_texts(text_of)),
+        "any": cells_of(any_cell, None),
+        "number": cells_of(numbers.number_xlsx(text_of), None),
+        "instant": cells_of(moments.instant_xlsx(text_of, iso, zone, offsets), None),
+        "day": cells_of(moments.date_xlsx(text_of), None),
+    }
+
+
+def _any_xlsx(text_of: Callable[[Any], str], number: Callable[[Any], XlsxCell]) -> Callable[[Any], XlsxCell]:
+    """Metadata: numbers are numeric cells, all else is text, texts of digits included."""
+
+    def cell(value: Any) -> XlsxCell:
+        return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else text_of(value)
+
+    return cell
+
+
+def _json_kinds(zone: ZoneInfo) -> dict[str, CellsOf[Any]]:
+    iso = moments.iso_writer(zone)
+    native = NativeWriter(iso).native
+
+    def instant(value: Any) -> Any:
+        at = value if type(value) is datetime else moments.to_instant(value)
+        return native(value) if at is None else iso(at)
+
+    def day(value: Any) -> Any:
+        found = moments.to_date(value)
+        return native(value) if found is None else found.isoformat()
+
+    natives = cells_of(native, None)
+    return {
+        **dict.fromkeys(("text", "boolean", "json", "any", "number"), natives),
+        "instant": cells_of(instant, None),
+        "day": cells_of(day, None),
+    }
+
+
+_KINDS: Final[dict[FileFormat, Callable[[ZoneInfo], dict[str, CellsOf[Any]]]]] = {
+    "CSV": _csv_kinds,
+    "XLSX": _xlsx_kinds,
+    "JSON": _json_kinds,
+    "NDJSON": _json_kinds,
+}
+
+
+def _getter(field: Field) -> Getter:
+    """Takes the column of a field out of documents; None where there is nothing."""
+    if field.name.startswith(METADATA_PREFIX):
+        return _metadata_getter(field.name.removeprefix(METADATA_PREFIX))
+    first, *rest = field.places
+    if not rest and "." not in first and not first.startswith("@"):
+        return lambda documents: [document.get(first) for document in documents]
+    finders = [_finder(path) for path in field.places]
+
+    def column(documents: Sequence[Document]) -> list[Any]:
+        values: list[Any] = []
+        for document in documents:
+            value = None
+            for find in finders:
+                value = find(document)
+                if value is not None:
+                    break
+            values.append(value)
+        return values
+
+    return column
+
+
+def _finder(path: str) -> Callable[[Document], Any]:
+    parts = (BROUGHT, *path[1:].split(".")) if path.startswith("@") else tuple(path.split("."))
+    if len(parts) == 1:
+        name = parts[0]
+        return lambda document: document.get(name)
+
+    def find(document: Any) -> Any:
+        for part in parts:
+            if not isinstance(document, Mapping):
+                return None
+            document = document.get(part)
+        return document
+
+    return find
+
+
+def _metadata_getter(key: str) -> Getter:
+    """One value of the metadata. A key may hold points itself; else they lead into objects."""
+    nested = _finder(key)
+
+    def value_of(document: Document) -> Any:
+        metadata = document.get("metadata")
+        if not isinstance(metadata, Mapping):
+            return None
+        value = metadata.get(key)
+        return nested(metadata) if value is None and "." in key else value
+
+    return lambda documents: [value_of(document) for document in documents]

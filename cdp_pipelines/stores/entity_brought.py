@@ -1,0 +1,135 @@
+"""What rows of an entity export bring along: values joined from other collections, and figures over many documents.
+
+One query for each join and one aggregation for each aggregate, a page of rows at a time and by index; never one a row.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from pymongo.database import Database
+
+from cdp_pipelines.domain.entity_export.entities import Aggregate, Entity, Field, Join, Measure
+from cdp_pipelines.domain.entity_export.values import BROUGHT, brought_names
+from cdp_pipelines.stores.errors import translating
+
+Document = dict[str, Any]
+
+ROW_KEY: Final = "id"
+"""What documents of other collections call a row by."""
+_NOTHING: Final[Mapping[str, int | None]] = {"count": 0, "sum": 0, "average": None, "latest": None}
+
+
+class BroughtValues:
+    """Attaches to each document of a page what the fields asked for need, under `BROUGHT`."""
+
+    def __init__(
+        self, database: Database[Document], company_sso_id: str, entity: Entity, fields: Sequence[Field]
+    ) -> None:
+        self._database = database
+        self._company_sso_id = company_sso_id
+        needed = brought_names(fields)
+        self._joins = {name: (join, _paths_of(name, fields)) for name, join in entity.joins.items() if name in needed}
+        self._aggregates = {name: aggregate for name, aggregate in entity.aggregates.items() if name in needed}
+
+    @property
+    def local_paths(self) -> list[str]:
+        """What a document must hold for it."""
+        return [path for join, _ in self._joins.values() for path in join.local] + [ROW_KEY] * bool(self._aggregates)
+
+    def attach(self, page: Sequence[Document]) -> None:
+        """One round trip for each join and aggregate, whatever the page's length."""
+        if not self._joins and not self._aggregates:
+            return
+        for document in page:
+            document[BROUGHT] = {}
+        for name, (join, paths) in self._joins.items():
+            self._join(name, join, paths, page)
+        for name, aggregate in self._aggregates.items():
+            self._aggregate(name, aggregate, page)
+
+    def _join(self, name: str, join: Join, paths: Sequence[str], page: Sequence[Document]) -> None:
+        keys = [_first(document, join.local) for document in page]
+        query = {"company_sso_id": self._company_sso_id, join.foreign: {"$in": _distinct(keys)}}
+        projection = {"_id": 0, join.foreign: 1, **dict.fromkeys(paths, 1)}
+        with translating("reading joined values"):
+            # Of documents that share an id, which none should, the oldest counts.
+            found = list(self._database[join.collection].find(query, projection).sort([("_id", -1)]))
+        by_key = {_hashable(other.get(join.foreign)): other for other in found}
+        for document, key in zip(page, keys, strict=True):
+            document[BROUGHT][name] = by_key.get(_hashable(key), {}) if key is not None else {}
+
+    def _aggregate(self, name: str, aggregate: Aggregate, page: Sequence[Document]) -> None:
+        keys = [document.get(ROW_KEY) for document in page]
+        match = {"company_sso_id": self._company_sso_id, aggregate.by: {"$in": _distinct(keys)}}
+        group = {measure.name: _accumulator(measure) for measure in aggregate.measures}
+        with translating("computing figures"):
+            stages = [{"$match": match}, {"$group": {"_id": f"${aggregate.by}", **group}}]
+            found = list(self._database[aggregate.collection].aggregate(stages, allowDiskUse=True))
+        figures = {_hashable(row["_id"]): _figures(aggregate, row) for row in found}
+        nothing = {measure.name: _NOTHING[measure.do] for measure in aggregate.measures}
+        for document, key in zip(page, keys, strict=True):
+            document[BROUGHT][name] = figures.get(_hashable(key), nothing) if key is not None else nothing
+
+
+def _paths_of(name: str, fields: Sequence[Field]) -> list[str]:
+    start = f"@{name}."
+    return [path.removeprefix(start) for field in fields for path in field.places if path.startswith(start)]
+
+
+def _first(document: Mapping[str, Any], paths: Sequence[str]) -> Any:
+    for path in paths:
+        value = document.get(path)
+        if value is not None:
+            return value
+    return None
+
+
+def _distinct(keys: Iterable[Any]) -> list[Any]:
+    return list({_hashable(key): key for key in keys if key is not None}.values())
+
+
+def _hashable(key: Any) -> Any:
+    try:
+        hash(key)
+    except TypeError:
+        return repr(key)
+    return key
+
+
+def _accumulator(measure: Measure) -> Document:
+    value = _value(measure.paths)
+    if measure.do == "count":
+        return {"$sum": _where(measure, 1, 0)}
+    if measure.do == "sum":
+        return {"$sum": _where(measure, value, 0)}
+    if measure.do == "average":
+        return {"$avg": _where(measure, value, None)}
+    # The greatest by instant, then by `_id`: documents compare field by field in this order.
+    return {"$max": _where(measure, {"at": f"${measure.at}", "id": "$_id", "value": value}, None)}
+
+
+def _figures(aggregate: Aggregate, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        measure.name: _latest(measure, row[measure.name]) if measure.do == "latest" else row[measure.name]
+        for measure in aggregate.measures
+    }
+
+
+def _latest(measure: Measure, newest: Mapping[str, Any] | None) -> Any:
+    if newest is None:
+        return None
+    return newest.get("value") if measure.paths else newest.get("at")
+
+
+def _value(paths: Sequence[str]) -> Any:
+    if not paths:
+        return None
+    first, *rest = paths
+    return {"$ifNull": [f"${first}", _value(rest)]}
+
+
+def _where(measure: Measure, then: Any, otherwise: Any) -> Any:
+    if not measure.where:
+        return then
+    conditions = [{"$eq": [f"${path}", value]} for path, value in measure.where]
+    return {"$cond": [{"$and": conditions}, then, otherwise]}
