@@ -17,3 +17,12 @@ def load_corpus(name: str) -> list[Any]:
         return [pytest.param({}, marks=pytest.mark.skip(reason=reason))]
     rows: list[Any] = json.loads(path.read_text(encoding="utf-8"))
     return rows
+
+
+def load_object(name: str) -> dict[str, Any]:
+    """A corpus that is one object; the calling test is skipped with the reason if it is not there."""
+    path = _FOLDER / name
+    if not path.is_file():
+        pytest.skip(f"{name} is not in shared/corpora beside the repository")
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
