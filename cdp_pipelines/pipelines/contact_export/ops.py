@@ -22,7 +22,7 @@ from cdp_pipelines.pipelines.contact_export.heartbeat import Beat, OwnershipLost
 from cdp_pipelines.pipelines.contact_export.render import Plan, plan_export, render
 from cdp_pipelines.pipelines.contact_export.services import ContactExportResource, ExportServices
 from cdp_pipelines.resources.work_directory import WorkDirectoryResource
-from cdp_pipelines.stores.export_jobs import NotStarted, Started
+from cdp_pipelines.stores.export_queue import NotStarted, Started
 from cdp_pipelines.stores.migrations.runner import Migrator
 
 logger = logging.getLogger(__name__)
