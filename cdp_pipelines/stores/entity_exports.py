@@ -19,6 +19,8 @@ ENTITY_EXPORTS: Final = QueueShape(
     working="IN_PROGRESS",
     terminal=("DONE", "ERROR", "CANCELED"),
     rejected="ERROR",
+    failed="ERROR",
+    canceled="CANCELED",
     files_field="object_keys",
     # `cache` goes with the file that it leads to.
     personal=("email", "webhook", "result", "parameters.filters", "object_keys", "cache"),

@@ -35,9 +35,9 @@ class QueueShape:
     """What one kind of export calls the parts of its queue.
 
     `scope` is what tells its documents from others in the same collection. `id_field` is the request's own id, unique
-    across companies. `terminal` are all statuses but `queued` and `working`; `rejected`, one of them, is how a refused
-    request ends. `files_field` holds the key of its file, or a list of keys. `unwatched` are fields too large to read
-    when watching many; `personal` are those that a purge removes.
+    across companies. `terminal` are all statuses but `queued` and `working`; `rejected` (refused), `failed` and
+    `canceled` are those of them that leave no file, and may be one. `files_field` holds the key of its file, or a list
+    of keys. `unwatched` are fields too large to read when watching many; `personal` are those that a purge removes.
     """
 
     collection: str
@@ -47,6 +47,8 @@ class QueueShape:
     working: str
     terminal: tuple[str, ...]
     rejected: str
+    failed: str
+    canceled: str
     files_field: str
     unwatched: tuple[str, ...] = ()
     personal: tuple[str, ...]
