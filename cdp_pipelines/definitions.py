@@ -18,9 +18,9 @@ from cdp_pipelines.pipelines.activity_logs.jobs import (
 )
 from cdp_pipelines.pipelines.companies.sensors import company_partitions
 from cdp_pipelines.pipelines.contact_export.assets import contact_exports
-from cdp_pipelines.pipelines.contact_export.config import PASSING
 from cdp_pipelines.pipelines.contact_export.jobs import contact_export_job
-from cdp_pipelines.pipelines.contact_export.sensors import contact_export_requests, export_run_failures
+from cdp_pipelines.pipelines.contact_export.kind import CONTACT_EXPORT
+from cdp_pipelines.pipelines.contact_export.sensors import contact_export_requests
 from cdp_pipelines.pipelines.contact_export.services import from_environment
 from cdp_pipelines.pipelines.contact_notes.assets import contact_notes
 from cdp_pipelines.pipelines.contact_notes.checks import CHECKS as CONTACT_NOTE_CHECKS
@@ -30,6 +30,8 @@ from cdp_pipelines.pipelines.contact_notes.jobs import (
     contact_notes_migration_job,
     contact_notes_rollback_job,
 )
+from cdp_pipelines.pipelines.exports.config import PASSING
+from cdp_pipelines.pipelines.exports.sensors import export_run_failures_sensor
 from cdp_pipelines.pipelines.migrations.assets import crm_contact_coverage
 from cdp_pipelines.pipelines.migrations.sensors import migration_requests_sensor, migration_run_failures_sensor
 from cdp_pipelines.pipelines.migrations.services import from_environment as migrations_from_environment
@@ -65,7 +67,7 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
         sensors=[
             company_partitions,
             contact_export_requests,
-            export_run_failures,
+            export_run_failures_sensor([CONTACT_EXPORT]),
             migration_requests_sensor(kinds, migration_jobs),
             migration_run_failures_sensor(kinds),
         ],

@@ -1,8 +1,8 @@
 """`deliveries`: what was sent to people, recorded before it is sent, so that a crash cannot send it twice.
 
-`{_id: "{job_id}:{channel}", job_id, company_sso_id, channel, variant, state, error_code?, tries, at, expires_at}` with
-state `sending` (it may have gone out: never sent again), `sent`, or `not_sent` (the other side surely did not take it:
-may be begun again). One document a job and channel, so a job has one email whatever its variant.
+`{_id: "{job_id}:{channel}", kind, job_id, company_sso_id, channel, variant, state, error_code?, tries, at, expires_at}`
+with state `sending` (it may have gone out: never sent again), `sent`, or `not_sent` (the other side surely did not take
+it: may be begun again). One document a job and channel, so a job has one email whatever its variant.
 """
 
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from pymongo.errors import DuplicateKeyError
 
 from cdp_pipelines.stores.errors import translating, waiting_out_outages
 
-Channel: TypeAlias = Literal["email", "notification", "history"]
+Channel: TypeAlias = Literal["email", "notification", "history", "webhook"]
 Document = dict[str, Any]
 
 KEPT_DAYS: Final = 8
@@ -21,14 +21,19 @@ KEPT_DAYS: Final = 8
 
 
 class Deliveries:
-    """The deliveries of any job; ids are made of the job's id, which is unique across companies."""
+    """The deliveries of any job; ids are made of the job's id, which is unique across companies.
 
-    def __init__(self, database: Database[Document]) -> None:
+    `kind` keeps one kind of export from repeating the emails of another; contact exports have none.
+    """
+
+    def __init__(self, database: Database[Document], kind: str | None = None) -> None:
+        self._kind = kind
         self._deliveries = database["deliveries"]
 
     def begin(self, job_id: str, company_sso_id: str, channel: Channel, variant: str, *, now: datetime) -> bool:
         """Record the intent to send; False when it was sent, or may have been. Only then may the caller not send."""
         document: Document = {
+            "kind": self._kind,
             "job_id": job_id,
             "company_sso_id": company_sso_id,
             "channel": channel,
@@ -69,6 +74,7 @@ class Deliveries:
             return list(
                 self._deliveries.find(
                     {
+                        "kind": self._kind,
                         "channel": "email",
                         "state": "not_sent",
                         "variant": "failed",

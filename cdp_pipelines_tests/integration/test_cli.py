@@ -141,10 +141,10 @@ def test_the_rate_limit_holds_here_too(cdp: Cdp, mongo_db: Db) -> None:
 
 
 def test_without_indexes_nothing_is_queued(cdp: Cdp, mongo_db: Db) -> None:
-    assert cdp.json("migrate-indexes", "down", "--to", "1")["taken_back"] == [5, 4, 3, 2]
+    assert cdp.json("migrate-indexes", "down", "--to", "1")["taken_back"] == [6, 5, 4, 3, 2]
     assert cdp.error(*ASKED, "--mode", "first_10k_sorted", exit_code=1) == "MIGRATIONS_PENDING"
-    assert [row["applied"] for row in cdp.json("migrate-indexes", "status", exit_code=1)] == [True, *[False] * 4]
-    assert cdp.json("migrate-indexes", "up")["applied"] == [2, 3, 4, 5]
+    assert [row["applied"] for row in cdp.json("migrate-indexes", "status", exit_code=1)] == [True, *[False] * 5]
+    assert cdp.json("migrate-indexes", "up")["applied"] == [2, 3, 4, 5, 6]
     assert cdp.json("migrate-indexes", "up")["applied"] == []
     assert all(row["applied"] for row in cdp.json("migrate-indexes", "status"))
 

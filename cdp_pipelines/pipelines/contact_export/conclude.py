@@ -7,12 +7,13 @@ whatever happens afterwards; until then it may still fail, and a failed or cance
 import logging
 from typing import Any, Final
 
-from cdp_pipelines.domain.admission import Rejected
 from cdp_pipelines.domain.contact_export.delivery import Outcome, variant_of
 from cdp_pipelines.domain.errors import CdpError
 from cdp_pipelines.domain.events import event_line
-from cdp_pipelines.pipelines.contact_export.deliver import alert_once, notify, register_history, send_email
+from cdp_pipelines.pipelines.contact_export.deliver import notify, register_history, send_email
 from cdp_pipelines.pipelines.contact_export.services import ExportServices
+from cdp_pipelines.pipelines.exports.ending import remove_files
+from cdp_pipelines.pipelines.exports.notices import alert_once
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def fail(services: ExportServices, document: Document, error: CdpError) -> Outco
         return settled
     job_id, company = document["job_id"], document["company_sso_id"]
     document = {**document, "failure_reason": error.message, "result": None}
-    cleanup_pending = not _remove_file(services, document)
+    cleanup_pending = not remove_files(services, document)
     try:
         send_email(services, document, "failed")
     except CdpError as exc:
@@ -86,20 +87,12 @@ def fail(services: ExportServices, document: Document, error: CdpError) -> Outco
     return "failed"
 
 
-def reject_launched(services: ExportServices, document: Document, rejected: Rejected) -> bool:
-    """End a request as rejected that a run had taken before anybody judged it."""
-    changes: Document = {"error": rejected.as_document()}
-    return services.jobs.end(
-        document["job_id"], document["company_sso_id"], "rejected", now=services.now(), changes=changes
-    )
-
-
 def cancel(services: ExportServices, document: Document) -> Outcome | None:
     """End a job that somebody asked to stop; too late once its email was begun. None when it had ended."""
     settled = settle_by_email(services, document)
     if settled is not None:
         return settled
-    cleanup_pending = not _remove_file(services, document)
+    cleanup_pending = not remove_files(services, document)
     _audit(services, document, "canceled")
     changes: Document = {"result": None, **({"cleanup_pending": True} if cleanup_pending else {})}
     ended = services.jobs.end(
@@ -120,19 +113,6 @@ def settle_by_email(services: ExportServices, document: Document) -> Outcome | N
     notify(services, document, variant)
     finish(services, document, outcome)
     return outcome
-
-
-def _remove_file(services: ExportServices, document: Document) -> bool:
-    """Delete the job's object; False when the store did not answer, so that the sweeper must."""
-    key = document.get("object_key")
-    if not key:
-        return True
-    try:
-        services.object_store().delete(key)
-    except CdpError as exc:
-        logger.warning("[%s] the file could not be removed (%s); the sweeper tries again", document["job_id"], exc.code)
-        return False
-    return True
 
 
 def _audit(services: ExportServices, document: Document, action: str) -> None:

@@ -17,8 +17,9 @@ from cdp_pipelines.domain.contact_export.request import FileFormat
 from cdp_pipelines.domain.errors import CdpError, PermanentFailure
 from cdp_pipelines.domain.events import event_line
 from cdp_pipelines.domain.timezones import resolve_timezone
-from cdp_pipelines.pipelines.contact_export.heartbeat import Beat
 from cdp_pipelines.pipelines.contact_export.services import ExportServices
+from cdp_pipelines.pipelines.exports.heartbeat import Beat
+from cdp_pipelines.pipelines.exports.notices import alert_once, send_once
 from cdp_pipelines.resources.email_message import Attachment, OutgoingEmail
 from cdp_pipelines.resources.export_history import ExportHistoryRow
 from cdp_pipelines.resources.notifications import Notification
@@ -66,10 +67,9 @@ def send_email(services: ExportServices, document: Document, variant: EmailVaria
         CdpError: the mail server surely did not take it; that is recorded, so it may be begun again.
     """
     job_id, company = document["job_id"], document["company_sso_id"]
-    if not services.deliveries.begin(job_id, company, "email", variant, now=services.now()):
-        return False
     attached = path is not None and path.stat().st_size <= services.limits.attachment_bytes()
-    try:
+
+    def send() -> None:
         mailer = services.mailer()
         try:
             mailer.send(_email(document, variant, mailer.domain, path if attached else None))
@@ -78,16 +78,12 @@ def send_email(services: ExportServices, document: Document, variant: EmailVaria
                 raise
             # This server takes less than our own limit allows; the link in the email leads to the same file.
             mailer.send(_email(document, variant, mailer.domain, None))
-    except MailerOutcomeUnknown:
-        # It may have been taken. A second email is worse than a missing one whose link the status document shows.
-        logger.warning("[%s] the mail server went away before it confirmed the email; it is not sent again", job_id)
-    except CdpError as exc:
-        services.deliveries.mark(job_id, "email", "not_sent", error_code=exc.code)
-        raise
-    else:
-        services.deliveries.mark(job_id, "email", "sent")
+
+    # If it may have been taken, a second email is worse than a missing one whose link the status document shows.
+    sending = send_once(services, job_id, company, "email", variant, send=send, unknown=MailerOutcomeUnknown)
+    if sending == "sent":
         logger.info(event_line("cdp_export_email_sent", request_id=job_id, company_sso_id=company, variant=variant))
-    return True
+    return sending != "before"
 
 
 def _email(document: Document, variant: EmailVariant, domain: str, attached: Path | None) -> OutgoingEmail:
@@ -177,12 +173,3 @@ def register_history(services: ExportServices, document: Document, status: str) 
         outcome = f"failed:{exc.code}"
         alert_once(services, f"export_history_failed:{exc.code}", f"Export history register failed ({exc.code}).")
     logger.info(event_line("cdp_export_history_registered", request_id=job_id, company_sso_id=company, result=outcome))
-
-
-def alert_once(services: ExportServices, cause: str, text: str) -> None:
-    """Alert operators about a cause they have not been told of."""
-    try:
-        if services.alert_causes.first_time(cause, now=services.now()):
-            services.alerts().send(text, cause=cause)
-    except CdpError as exc:
-        logger.warning("alert not sent (%s): %s", exc.code, text)

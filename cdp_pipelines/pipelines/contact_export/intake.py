@@ -11,6 +11,7 @@ from cdp_pipelines.domain.contact_export.admission import ExportFacts, admit
 from cdp_pipelines.domain.contact_export.request import ExportRequest
 from cdp_pipelines.domain.events import event_line
 from cdp_pipelines.pipelines.contact_export.services import ExportServices
+from cdp_pipelines.pipelines.exports.ending import refused
 
 logger = logging.getLogger(__name__)
 
@@ -39,21 +40,17 @@ def judge(
 
 
 def reread(services: ExportServices, document: Mapping[str, Any]) -> ExportRequest:
-    """The parsed form of a request that this run has admitted; its switches and rate are not asked again."""
+    """The parsed form of a request that this run has admitted; its switches and rate are not asked again.
+
+    Raises:
+        PermanentFailure: what the request rests on changed before its run could work on it.
+    """
     company = services.companies.find(document.get("company_sso_id"))
     fields = services.companies.filter_fields(company.company_sso_id) if company else {}
     answer = admit(document, ExportFacts(company=company, fields=fields))
     if isinstance(answer, Rejected):
-        raise RejectedMeanwhile(answer)
+        raise refused(answer)
     return answer.request
-
-
-class RejectedMeanwhile(Exception):
-    """The request was admitted, but what it rests on changed before its run could work on it."""
-
-    def __init__(self, rejected: Rejected) -> None:
-        super().__init__(rejected.code)
-        self.rejected = rejected
 
 
 def reject(services: ExportServices, document: Mapping[str, Any], rejected: Rejected, *, now: datetime) -> bool:

@@ -12,8 +12,8 @@ from cdp_pipelines.domain.contact_export.values import ContactRenderer, csv_rend
 from cdp_pipelines.domain.errors import PermanentFailure, TransientFailure
 from cdp_pipelines.domain.failures import CONTACT_NOT_FOUND, LISTED_ON_JOB, ROW_UNREADABLE, RowFailure
 from cdp_pipelines.formats.table_file import TableFile, open_table
-from cdp_pipelines.pipelines.contact_export.heartbeat import Beat
 from cdp_pipelines.pipelines.contact_export.services import ExportServices
+from cdp_pipelines.pipelines.exports.heartbeat import Beat
 from cdp_pipelines.stores.contacts import Batch, ContactReader
 
 RENDER_ATTEMPTS: Final = 3

@@ -10,6 +10,17 @@ from cdp_pipelines.stores.migrations.spec import Index, Migration, ttl
 
 _COMPANY: Final = ("company_sso_id", 1)
 
+
+def _of_entities(collection: str, instant: str, *references: str) -> list[Index]:
+    """What reading one kind of entity goes by: its default order, its last change, its id, and who refers to it."""
+    return [
+        Index(collection, "idx_company_object_id", [_COMPANY, ("_id", 1)]),
+        Index(collection, f"idx_company_{instant}", [_COMPANY, (instant, 1)]),
+        Index(collection, "idx_company_id", [_COMPANY, ("id", 1)]),
+        *(Index(collection, f"idx_company_{reference}", [_COMPANY, (reference, 1)]) for reference in references),
+    ]
+
+
 MIGRATIONS: Final = (
     Migration(
         1,
@@ -102,6 +113,35 @@ MIGRATIONS: Final = (
             ttl("crm_notes_migration_jobs"),
             # A company's failed files, whichever of its jobs met them.
             Index("migration_failures", "idx_company_parts", [_COMPANY], {"partialFilterExpression": {"part": True}}),
+        ],
+    ),
+    Migration(
+        6,
+        "entity_exports",
+        [
+            Index(
+                "exports",
+                "uniq_id",
+                [("id", 1)],
+                {"unique": True, "partialFilterExpression": {"id": {"$type": "string"}}},
+            ),
+            Index("exports", "idx_status", [("status", 1), ("created_at", 1)]),
+            Index("exports", "idx_company", [_COMPANY, ("created_at", -1)]),
+            Index("exports", "idx_cleanup_pending", [("cleanup_pending", 1)], {"sparse": True}),
+            ttl("exports"),
+            *_of_entities("vouchers", "updated_at", "holder_id", "campaign_id"),
+            Index("campaigns", "idx_company_id", [_COMPANY, ("id", 1)]),
+            *_of_entities("orders", "updated_at", "customer_id"),
+            *_of_entities("redemptions", "created_at", "customer_id"),
+            *_of_entities("publications", "created_at"),
+            *_of_entities("customers", "updated_at", "referrer_id"),
+            *_of_entities("products", "updated_at"),
+            *_of_entities("skus", "updated_at"),
+            *_of_entities("points_expirations", "created_at"),
+            *_of_entities("voucher_transactions", "created_at"),
+            Index("export_templates", "uniq_company_name", [_COMPANY, ("name", 1)], {"unique": True}),
+            Index("export_schedules", "uniq_company_name", [_COMPANY, ("name", 1)], {"unique": True}),
+            Index("export_schedules", "idx_next_run_at", [("next_run_at", 1)]),
         ],
     ),
 )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pymongo import IndexModel
 from pymongo.database import Database
 
 Document = dict[str, Any]
@@ -28,9 +29,16 @@ class Migration:
     indexes: Sequence[Index]
 
     def up(self, database: Database[Document]) -> None:
-        """Create the indexes. MongoDB takes an identical index as done, so a half-applied step can be repeated."""
+        """Create the indexes. MongoDB takes an identical index as done, so a half-applied step can be repeated.
+
+        One command a collection: each waits for locks and the journal, whatever it creates.
+        """
+        of_collection: dict[str, list[IndexModel]] = {}
         for index in self.indexes:
-            database[index.collection].create_index(list(index.keys), name=index.name, **index.options)
+            model = IndexModel(list(index.keys), name=index.name, **index.options)
+            of_collection.setdefault(index.collection, []).append(model)
+        for collection, models in of_collection.items():
+            database[collection].create_indexes(models)
 
     def down(self, database: Database[Document]) -> None:
         """Drop the indexes that are there; the collections and their documents stay."""

@@ -17,9 +17,10 @@ from bson import ObjectId
 from pymongo.database import Database
 
 from cdp_pipelines.definitions import build_defs, default_resources
+from cdp_pipelines.pipelines.contact_export.kind import CONTACT_EXPORT
 from cdp_pipelines.pipelines.contact_export.sensors import contact_export_requests
 from cdp_pipelines.pipelines.contact_export.services import ContactExportResource, ExportServices
-from cdp_pipelines.pipelines.contact_export.sweep import SweepReport, sweep_exports
+from cdp_pipelines.pipelines.exports.sweep import SweepReport, sweep_exports
 from cdp_pipelines.resources.alerts import AlertsResource
 from cdp_pipelines.resources.cdp_mongo import CdpMongoResource
 from cdp_pipelines.resources.export_history import ExportHistoryResource
@@ -178,7 +179,7 @@ class Exports:
         return self.job(job_id)
 
     def sweep(self, *, ahead: timedelta = timedelta(minutes=30)) -> SweepReport:
-        return sweep_exports(self.services(ahead=ahead), self.instance)
+        return sweep_exports(CONTACT_EXPORT, self.services(ahead=ahead), self.instance)
 
     def job(self, job_id: str) -> Document:
         document = self.db["bulk_upload_jobs"].find_one({"job_id": job_id})

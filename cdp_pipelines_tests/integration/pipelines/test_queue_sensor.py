@@ -9,7 +9,7 @@ import pytest
 from cdp_pipelines.definitions import build_defs
 from cdp_pipelines.domain.errors import ConfigurationError
 from cdp_pipelines.pipelines.companies.sensors import company_partitions
-from cdp_pipelines.pipelines.contact_export.config import MOST_LAUNCHES_A_TICK
+from cdp_pipelines.pipelines.exports.config import MOST_LAUNCHES_A_TICK
 from cdp_pipelines.stores.migrations.runner import Migrator
 from cdp_pipelines_tests.integration.pipelines.harness import Exports, contact_id
 

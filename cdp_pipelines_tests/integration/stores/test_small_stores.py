@@ -80,6 +80,15 @@ def test_unsent_failure_emails_come_due(mongo_db: Db) -> None:
     assert deliveries.unsent_failure_emails(before=NOW, most_tries=1, limit=10) == []
 
 
+def test_each_kind_repeats_its_own_emails(mongo_db: Db) -> None:
+    contact, entity = Deliveries(mongo_db), Deliveries(mongo_db, "entity_export")
+    for deliveries, job in ((contact, "j1"), (entity, "exp_1")):
+        deliveries.begin(job, "a", "email", "failed", now=NOW)
+        deliveries.mark(job, "email", "not_sent", error_code="SMTP_UNAVAILABLE")
+        due = deliveries.unsent_failure_emails(before=NOW, most_tries=2, limit=10)
+        assert [d["job_id"] for d in due] == [job]
+
+
 def test_one_alert_a_cause(mongo_db: Db) -> None:
     causes = AlertCauses(mongo_db)
     assert [causes.first_time(c, now=NOW) for c in ("x", "x", "y")] == [True, False, True]

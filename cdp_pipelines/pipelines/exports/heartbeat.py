@@ -1,7 +1,11 @@
 """What a working run asks between two batches: does the job still want it?"""
 
+from typing import Any
+
+import dagster as dg
+
 from cdp_pipelines.domain.errors import CancelRequested, CdpError
-from cdp_pipelines.pipelines.contact_export.services import ExportServices
+from cdp_pipelines.pipelines.exports.services import SharedServices
 
 
 class OwnershipLost(CdpError):
@@ -14,7 +18,7 @@ class OwnershipLost(CdpError):
 class Beat:
     """Renews the lease of one job for one run; each call is one round trip."""
 
-    def __init__(self, services: ExportServices, job_id: str, company_sso_id: str, run_id: str) -> None:
+    def __init__(self, services: SharedServices, job_id: str, company_sso_id: str, run_id: str) -> None:
         self._services = services
         self.job_id = job_id
         self.company_sso_id = company_sso_id
@@ -34,3 +38,21 @@ class Beat:
             raise OwnershipLost
         if answer.cancel_requested and heed_cancel:
             raise CancelRequested
+
+
+def beat_of(context: dg.OpExecutionContext, services: SharedServices, request_id: str) -> Beat:
+    """The beat of this run for a request of its partition's company."""
+    return Beat(services, request_id, context.partition_key, context.run_id)
+
+
+def owned_document(services: SharedServices, beat: Beat, *, heed_cancel: bool = False) -> dict[str, Any]:
+    """The job document as it stands, with the lease renewed.
+
+    Raises:
+        CancelRequested, OwnershipLost: see `Beat`.
+    """
+    beat(heed_cancel=heed_cancel)
+    document = services.jobs.find(beat.job_id, company_sso_id=beat.company_sso_id)
+    if document is None:
+        raise OwnershipLost
+    return document

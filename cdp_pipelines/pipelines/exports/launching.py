@@ -1,0 +1,105 @@
+"""One tick of a queue's sensor: waiting -> claim -> judge -> one run each, or refused."""
+
+import uuid
+from collections.abc import Iterable
+
+import dagster as dg
+
+from cdp_pipelines.domain.admission import Admitted, Rejected
+from cdp_pipelines.domain.errors import TransientFailure
+from cdp_pipelines.pipelines.exports.config import MOST_LAUNCHES_A_TICK, TAG_COMPANY, TAG_REQUEST, TAG_REQUESTED_BY
+from cdp_pipelines.pipelines.exports.kinds import Document, ExportKind, ServicesT
+from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
+from cdp_pipelines.stores.migrations.runner import Migrator
+
+
+def launch_waiting(
+    context: dg.SensorEvaluationContext, kind: ExportKind[ServicesT], services: ServicesT
+) -> dg.SensorResult | dg.SkipReason:
+    """One bounded read of the queue, one claim and one judgement a request.
+
+    Raises:
+        ConfigurationError: index migrations are missing.
+        CdpError: MongoDB is away.
+    """
+    Migrator(services.database).require_current()
+    requests: list[dg.RunRequest] = []
+    rejected = 0
+    for document in services.jobs.waiting(now=services.now(), limit=MOST_LAUNCHES_A_TICK):
+        try:
+            answer = _take_in(context, kind, services, document)
+        except TransientFailure as exc:
+            # What was claimed so far must be launched; the rest stays in the queue for the next tick.
+            context.log.warning("stopped after %d requests: %s", len(requests) + rejected, exc)
+            break
+        if isinstance(answer, dg.RunRequest):
+            requests.append(answer)
+        elif isinstance(answer, Rejected):
+            rejected += 1
+    if not requests:
+        return dg.SkipReason(f"Nothing to launch; {rejected} rejected." if rejected else "The queue is empty.")
+    return dg.SensorResult(run_requests=requests, dynamic_partitions_requests=_new_partitions(context, requests))
+
+
+def _new_partitions(
+    context: dg.SensorEvaluationContext, requests: Iterable[dg.RunRequest]
+) -> list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest]:
+    """A company's first request may come before `company_partitions` has seen the company."""
+    known = set(context.instance.get_dynamic_partitions("company"))
+    missing = {request.partition_key for request in requests if request.partition_key} - known
+    return [COMPANY_PARTITIONS.build_add_request(sorted(missing))] if missing else []
+
+
+def _take_in(
+    context: dg.SensorEvaluationContext, kind: ExportKind[ServicesT], services: ServicesT, document: Document
+) -> dg.RunRequest | Rejected | None:
+    if not services.jobs.claim(document["_id"], uuid.uuid4().hex, now=services.now()):
+        return None
+    answer = kind.judge(services, document)
+    queued = services.jobs.shape.queued
+    if isinstance(answer, Admitted) and document.get("status") != queued:
+        answer = _not_queued(kind, queued)
+    if isinstance(answer, Rejected):
+        return answer if kind.reject(services, document, answer) else None
+    if document.get("cancel_requested") is True:
+        kind.cancel(services, document)
+        return None
+    return _launch(context, kind, services, document, answer)
+
+
+def _not_queued(kind: ExportKind[ServicesT], queued: str) -> Rejected:
+    return Rejected(
+        kind.invalid_code,
+        422,
+        f'The request cannot be read: status must be "{queued}" to put it into the queue.',
+        {"problems": [{"field": "status", "problem": f'must be "{queued}"'}]},
+    )
+
+
+def _launch(
+    context: dg.SensorEvaluationContext,
+    kind: ExportKind[ServicesT],
+    services: ServicesT,
+    document: Document,
+    answer: Admitted[object],
+) -> dg.RunRequest | None:
+    request_id, company = document[services.jobs.shape.id_field], document["company_sso_id"]
+    attempt = int(document.get("attempt") or 0)
+    if "launch" in document and attempt:
+        # An earlier claim ran out. If its run exists, it waits or works, or the sweeper ends it; if not, the tick died
+        # between claiming and launching, and its run key may be spent, so the next attempt gets a key of its own.
+        runs = context.instance.get_runs(dg.RunsFilter(tags={TAG_REQUEST: request_id}), limit=1)
+        if runs:
+            return None
+    attempt += 1
+    services.jobs.note_admission(document["_id"], warnings=answer.warnings, attempt=attempt)
+    return dg.RunRequest(
+        run_key=kind.run_key(request_id, attempt),
+        partition_key=company,
+        run_config=kind.run_config(request_id),
+        tags={
+            TAG_COMPANY: company,
+            TAG_REQUEST: request_id,
+            TAG_REQUESTED_BY: str(document.get("user_sso_id") or "unknown"),
+        },
+    )
