@@ -23,7 +23,7 @@ from cdp_pipelines.stores.errors import translating, waiting_out_outages
 
 Document = dict[str, Any]
 
-COMPANY_ID_INDEX: Final = "idx_company_id"
+COMPANY_ID_INDEX: Final = "idx_company_object_id"
 _SORT_KEY: Final = "__cdp_sort"
 
 

@@ -15,7 +15,8 @@ def _of_entities(collection: str, instant: str, *references: str) -> list[Index]
     """What reading one kind of entity goes by: its default order, its last change, its id, and who refers to it."""
     return [
         Index(collection, "idx_company_object_id", [_COMPANY, ("_id", 1)]),
-        Index(collection, f"idx_company_{instant}", [_COMPANY, (instant, 1)]),
+        # With `_id`, so that whether anything has changed is known from the index alone.
+        Index(collection, f"idx_company_{instant}", [_COMPANY, (instant, 1), ("_id", 1)]),
         Index(collection, "idx_company_id", [_COMPANY, ("id", 1)]),
         *(Index(collection, f"idx_company_{reference}", [_COMPANY, (reference, 1)]) for reference in references),
     ]
@@ -133,7 +134,7 @@ MIGRATIONS: Final = (
             Index("campaigns", "idx_company_id", [_COMPANY, ("id", 1)]),
             *_of_entities("orders", "updated_at", "customer_id"),
             *_of_entities("redemptions", "created_at", "customer_id"),
-            *_of_entities("publications", "created_at"),
+            *_of_entities("publications", "created_at", "customer_id", "voucher_code"),
             *_of_entities("customers", "updated_at", "referrer_id"),
             *_of_entities("products", "updated_at"),
             *_of_entities("skus", "updated_at"),
