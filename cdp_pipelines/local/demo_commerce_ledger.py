@@ -82,7 +82,10 @@ class Books:
         }
         for ledger in self.ledgers.values():
             kind = "POINTS_ACCRUAL" if ledger.is_loyalty else "CREDITS_ADDITION"
-            ledger.post(kind, 500 * (1 + self._dice.below(1_000)), ledger.at, reason="Saldo awal")
+            # Some loyalty cards have so little that they are soon empty.
+            little = ledger.is_loyalty and self._dice.chance(0.3)
+            amount = 1 + self._dice.below(50) if little else 500 * (1 + self._dice.below(1_000))
+            ledger.post(kind, amount, ledger.at, reason="Saldo awal")
 
     def enter(
         self,
