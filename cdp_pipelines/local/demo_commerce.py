@@ -27,7 +27,7 @@ _SHARES: Final = {BIG.slug: 1.0, MEDIUM.slug: 0.1, RHEINLAND.slug: 0.01}
 _SIZES: Final = {
     "campaigns": (300, 45),
     "customers": (3_000, 80),
-    "products": (200, 60),
+    "products": (200, 70),
     "skus": (600, 80),
     "vouchers": (20_000, 250),
     "orders": (8_000, 100),

@@ -89,7 +89,7 @@ def make_vouchers(
         kind = _KIND_OF.get(number % _TURN, "DISCOUNT_COUPONS")
         # One coupon in ten stands alone, as those made by hand do.
         alone = kind == "DISCOUNT_COUPONS" and dice.chance(0.1)
-        of_campaign = None if alone else by_type[kind][number // _TURN % len(by_type[kind])]
+        of_campaign = None if alone else _campaign(dice, kind, number, by_type[kind])
         document = head(number) | _voucher(dice, workshop, number, kind, of_campaign)
         document |= _worth(dice, number, kind, products)
         document["holder_id"] = holders.of(kind, number)
@@ -101,6 +101,13 @@ def make_vouchers(
     return [*made, bare(head(count - 1))]
 
 
+def _campaign(dice: Dice, kind: str, number: int, campaigns: Sequence[Document]) -> Document:
+    """One of the campaigns: coupons crowd into the first ones, cards and referral codes go by turns."""
+    if kind == "DISCOUNT_COUPONS":
+        return campaigns[int(dice.rnd() ** 2 * len(campaigns))]
+    return campaigns[number // _TURN % len(campaigns)]
+
+
 class _Holders:
     """Who holds a voucher."""
 
@@ -110,7 +117,8 @@ class _Holders:
         self._referrers = self._ids[: referrer_count(len(customers))]
 
     def of(self, kind: str, number: int) -> str | None:
-        if kind == "REFERRAL_PROGRAM":
+        # Who brings others often has a card as well.
+        if kind == "REFERRAL_PROGRAM" or (kind == "LOYALTY_PROGRAM" and number // _TURN % 4 == 0):
             return self._referrers[number // _TURN % len(self._referrers)]
         if kind == "LOYALTY_PROGRAM" or self._dice.chance(0.12):
             return self._dice.pick(self._ids)

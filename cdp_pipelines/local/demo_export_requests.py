@@ -25,6 +25,8 @@ from cdp_pipelines.local.demo_export_specs import (
 )
 
 FLAG_OFF_CODE: Final = "FLAG_DISABLED"
+# Not on a border: prices are multiples of 500.
+_MILLION: Final = 1_000_001
 _NEW_YEAR: Final = datetime(2025, 1, 1, tzinfo=UTC)
 _done = partial(done, company=BIG.company_sso_id)
 _Documents = Mapping[str, Sequence[dict[str, Any]]]
@@ -131,13 +133,13 @@ def _filtered(big: _Documents) -> Iterator[EntityExportSpec]:
         order="code",
     )
     yield _done(
-        "Paid orders of more than 1,000,000 since New Year, with a mail",
+        "Paid orders of over a million since New Year, with a mail",
         "order",
         count_rows(
             big["orders"],
             lambda order: (
                 order.get("status") in ("PAID", "FULFILLED")
-                and order.get("amount", 0) > 1_000_000
+                and order.get("amount", 0) > _MILLION
                 and order["created_at"] > _NEW_YEAR
             ),
         ),
@@ -148,7 +150,7 @@ def _filtered(big: _Documents) -> Iterator[EntityExportSpec]:
         filters={
             "junction": "and",
             **condition("status", in_=["PAID", "FULFILLED"]),
-            **condition("amount", more_than=[1_000_000]),
+            **condition("amount", more_than=[_MILLION]),
             **condition("created_at", after=["2025-01-01T00:00:00Z"]),
         },
     )
