@@ -69,7 +69,7 @@ def load_commerce(
 
     Args:
         db: the CDP's database.
-        scale: share of the documents to make, 1.0 for all (53,360).
+        scale: share of the documents to make, 1.0 for all (53,380).
         force: write them even if they seem to be there.
         on_progress: called with the company's name and its documents written so far.
 
