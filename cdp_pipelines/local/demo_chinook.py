@@ -5,7 +5,8 @@ Belongs here: reading that one JSON file and shaping it as SPEC 1.1 has it. Not 
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -94,25 +95,13 @@ def chinook_documents(
     Raises:
         ConfigurationError: the file is not there or is not Chinook (`CHINOOK_FILE_UNUSABLE`).
     """
-    tables = _read(path)
-    try:
+    tables = read_chinook(path, _TABLES)
+    with reading_rows():
         contacts = list(_contacts(tables, company_sso_id))
-    except (KeyError, TypeError, ValueError, ArithmeticError) as exc:
-        raise _unusable("a row of it lacks a column or holds something else in it") from exc
     # Ids hold the company's key, so that two companies can hold Chinook side by side.
     layout = layout_id(company_sso_id, "default")
     return CompanyDocuments(
-        company={
-            "_id": company_sso_id,
-            "cid": cid,
-            "name": "Chinook Records",
-            "features": {
-                "cdp_export_customer_enabled": True,
-                "crm_activity_logs_migration_enabled": True,
-                "crm_notes_migration_enabled": True,
-                "entity_exports_enabled": True,
-            },
-        },
+        company=chinook_company(company_sso_id, cid),
         layouts=[{"_id": layout, "company_sso_id": company_sso_id, "name": "Default view", "is_default": True}],
         field_properties=[
             field_property(
@@ -126,14 +115,49 @@ def chinook_documents(
     )
 
 
-def _read(path: Path) -> dict[str, list[_Row]]:
+def chinook_file() -> Path | None:
+    """The sample database in the folder of shared inputs beside the project, None where it is not there."""
+    path = Path(__file__).resolve().parents[3] / "shared" / "corpora" / "chinook.json"
+    return path if path.is_file() else None
+
+
+def chinook_company(company_sso_id: str = CHINOOK_COMPANY_SSO_ID, cid: int = CHINOOK_CID) -> dict[str, Any]:
+    """The `companies` document of Chinook, every switch on."""
+    return {
+        "_id": company_sso_id,
+        "cid": cid,
+        "name": "Chinook Records",
+        "features": {
+            "cdp_export_customer_enabled": True,
+            "crm_activity_logs_migration_enabled": True,
+            "crm_notes_migration_enabled": True,
+            "entity_exports_enabled": True,
+        },
+    }
+
+
+@contextmanager
+def reading_rows() -> Iterator[None]:
+    """Says plainly that the file is not Chinook if a row of it is not as it should be (`CHINOOK_FILE_UNUSABLE`)."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, ArithmeticError) as exc:
+        raise _unusable("a row of it lacks a column or holds something else in it") from exc
+
+
+def read_chinook(path: Path, tables: Iterable[str]) -> dict[str, list[_Row]]:
+    """The tables of the file, of which the named ones must be there; numbers with a fraction are decimals.
+
+    Raises:
+        ConfigurationError: the file is not there or is not Chinook (`CHINOOK_FILE_UNUSABLE`).
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except (OSError, ValueError) as exc:
         raise _unusable("it cannot be read as JSON") from exc
     if not isinstance(content, dict):
         raise _unusable("it is not an object of tables")
-    missing = [table for table in _TABLES if not isinstance(content.get(table), list)]
+    missing = [table for table in tables if not isinstance(content.get(table), list)]
     if missing:
         raise _unusable(f"it has no table {missing[0]}")
     return content

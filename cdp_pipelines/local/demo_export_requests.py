@@ -1,0 +1,303 @@
+"""The demo's entity exports: `exports` documents (SPEC 4), each with the ending it must come to.
+
+Belongs here: what the demo asks for, and how many rows it must get, counted in the generated documents without the
+filters' own code. Not here: putting it in the queue, waiting, and showing the table (`cdp demo`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from cdp_pipelines.local.demo_chinook import CHINOOK_COMPANY_SSO_ID
+from cdp_pipelines.local.demo_commerce import commerce_documents
+from cdp_pipelines.local.demo_commerce_chinook import chinook_commerce
+from cdp_pipelines.local.demo_companies import BIG, EMPTY, MEDIUM, RHEINLAND, company_key
+from cdp_pipelines.local.demo_export_fields import SEED_FIELDS
+from cdp_pipelines.local.demo_export_specs import (
+    EntityExportSpec,
+    condition,
+    count_rows,
+    done,
+    entity_export,
+    metadata_value,
+)
+
+FLAG_OFF_CODE: Final = "FLAG_DISABLED"
+# Not on a border: prices are multiples of 500.
+_MILLION: Final = 1_000_001
+_NEW_YEAR: Final = datetime(2025, 1, 1, tzinfo=UTC)
+_done = partial(done, company=BIG.company_sso_id)
+_Documents = Mapping[str, Sequence[dict[str, Any]]]
+
+
+def demo_export_requests(*, now: datetime, scale: float = 1.0, chinook: Path | None = None) -> list[EntityExportSpec]:
+    """The demo's entity exports in the order to insert them, oldest `created_at` first and the last one at `now`.
+
+    Each call makes fresh ids. The expected rows are those of the data that `load_commerce` brings at this scale, which
+    is made for it once more (2 s at scale 1), and of Chinook if its file is given.
+
+    Args:
+        now: UTC-aware; the documents' timestamps lie within the second before it.
+        scale: the scale that `load_commerce` was called with.
+        chinook: the file that `load_chinook_commerce` was called with, None if it was not.
+
+    Raises:
+        ConfigurationError: the Chinook file cannot be used (`CHINOOK_FILE_UNUSABLE`).
+    """
+    big = commerce_documents(BIG, scale=scale)
+    specs = [*_by_object(big), *_filtered(big), *_small_ones(scale)]
+    if chinook is not None:
+        specs += _chinook(chinook_commerce(chinook))
+    specs += _refused()
+    specs.append(_canceled())
+    specs.append(_repeated(specs[0]))
+    for age, spec in enumerate(reversed(specs)):
+        spec.document["created_at"] = spec.document["updated_at"] = now - timedelta(milliseconds=10 * age)
+    return specs
+
+
+def _by_object(big: _Documents) -> Iterator[EntityExportSpec]:
+    """Each of the nine objects whole, in different formats."""
+    rows = {name: len(documents) for name, documents in big.items()}
+    yield _done("Vouchers to CSV, the default fields", "voucher", rows["vouchers"], format="CSV")
+    yield _done(
+        "Customers to XLSX, every field and aggregate, Tokyo time, with a mail",
+        "customer",
+        rows["customers"],
+        more={"email": f"ops@{BIG.slug}.example", "locale": "id", "channel": "WEBSITE"},
+        format="XLSX",
+        fields=list(SEED_FIELDS["customer"]),
+        order="name",
+        timezone="Asia/Tokyo",
+    )
+    yield _done(
+        "Orders to JSON, every field, newest first",
+        "order",
+        rows["orders"],
+        format="JSON",
+        fields=list(SEED_FIELDS["order"]),
+        order="-created_at",
+    )
+    yield _done(
+        "Redemptions to NDJSON, gzip",
+        "redemption",
+        rows["redemptions"],
+        format="NDJSON",
+        compression="gzip",
+        fields=list(SEED_FIELDS["redemption"]),
+    )
+    yield _done(
+        "Publications to CSV, by code downwards",
+        "publication",
+        rows["publications"],
+        format="CSV",
+        order="-voucher_code",
+    )
+    yield _done(
+        "Products to XLSX, every field and two keys of their metadata",
+        "product",
+        rows["products"],
+        format="XLSX",
+        fields=[*SEED_FIELDS["product"], "metadata.channel", "metadata.名前"],
+    )
+    yield _done("SKUs to JSON, the default fields", "sku", rows["skus"], format="JSON")
+    yield _done(
+        "Expirations of points to CSV, gzip",
+        "points_expiration",
+        rows["points_expirations"],
+        format="CSV",
+        compression="gzip",
+        order="expires_at",
+    )
+    yield _done(
+        "Voucher transactions to XLSX, every field, newest first",
+        "voucher_transactions",
+        rows["voucher_transactions"],
+        format="XLSX",
+        fields=list(SEED_FIELDS["voucher_transactions"]),
+        order="-created_at",
+    )
+
+
+def _filtered(big: _Documents) -> Iterator[EntityExportSpec]:
+    campaigns = [campaign["id"] for campaign in big["campaigns"][:2]]
+    yield _done(
+        "Vouchers of two campaigns to NDJSON, every field, by code",
+        "voucher",
+        count_rows(big["vouchers"], lambda voucher: voucher.get("campaign_id") in campaigns),
+        format="NDJSON",
+        fields=list(SEED_FIELDS["voucher"]),
+        campaign_ids=campaigns,
+        order="code",
+    )
+    yield _done(
+        "Paid orders of over a million since New Year, with a mail",
+        "order",
+        count_rows(
+            big["orders"],
+            lambda order: (
+                order.get("status") in ("PAID", "FULFILLED")
+                and order.get("amount", 0) > _MILLION
+                and order["created_at"] > _NEW_YEAR
+            ),
+        ),
+        more={"email": f"ops@{BIG.slug}.example", "locale": "en"},
+        format="CSV",
+        fields=["source_id", "status", "amount", "total_discount_amount", "total_amount", "customer_id", "created_at"],
+        order="-total_amount",
+        filters={
+            "junction": "and",
+            **condition("status", in_=["PAID", "FULFILLED"]),
+            **condition("amount", more_than=[_MILLION]),
+            **condition("created_at", after=["2025-01-01T00:00:00Z"]),
+        },
+    )
+    yield _done(
+        "Redemptions that failed or were rolled back: either will do",
+        "redemption",
+        count_rows(
+            big["redemptions"],
+            lambda entry: entry.get("result") == "FAILURE" or entry.get("object") == "redemption_rollback",
+        ),
+        format="XLSX",
+        filters={
+            "junction": "or",
+            **condition("result", is_=["FAILURE"]),
+            **condition("object", is_=["redemption_rollback"]),
+        },
+    )
+    yield _done(
+        "Customers by two keys of their metadata",
+        "customer",
+        count_rows(
+            big["customers"],
+            lambda customer: (
+                metadata_value(customer, "channel") in ("whatsapp", "kasir") and metadata_value(customer, "vip") is True
+            ),
+        ),
+        format="JSON",
+        fields=["id", "name", "metadata.channel", "metadata.vip", "metadata"],
+        filters={
+            "junction": "and",
+            **condition("metadata.channel", in_=["whatsapp", "kasir"]),
+            **condition("metadata.vip", is_=[True]),
+        },
+    )
+    yield _done(
+        "A filter that nothing passes: a header only",
+        "voucher",
+        0,
+        format="CSV",
+        filters={"junction": "and", **condition("code", is_=["TIDAK-ADA-KODE-INI"])},
+    )
+
+
+def _small_ones(scale: float) -> Iterator[EntityExportSpec]:
+    medium = commerce_documents(MEDIUM, scale=scale)
+    yield done(
+        "Gift and loyalty cards of another company to CSV",
+        "voucher",
+        count_rows(medium["vouchers"], lambda voucher: voucher.get("type") in ("GIFT_VOUCHER", "LOYALTY_CARD")),
+        company=MEDIUM.company_sso_id,
+        format="CSV",
+        fields=[
+            "code",
+            "voucher_type",
+            "value",
+            "gift_balance",
+            "loyalty_balance",
+            "customer_id",
+            "customer_source_id",
+        ],
+        filters={"junction": "and", **condition("voucher_type", in_=["GIFT_VOUCHER", "LOYALTY_CARD"])},
+        order="-updated_at",
+    )
+    yield done("A company without orders: an empty array", "order", 0, company=EMPTY.company_sso_id, format="JSON")
+
+
+def _chinook(chinook: _Documents) -> Iterator[EntityExportSpec]:
+    company = CHINOOK_COMPANY_SSO_ID
+    yield done(
+        "Chinook: customers with what they bought, to CSV",
+        "customer",
+        len(chinook["customers"]),
+        company=company,
+        format="CSV",
+        fields=[
+            "source_id", "name", "email", "address_city", "address_country", "orders_total_count",
+            "orders_total_amount", "orders_average_amount", "orders_last_order_amount", "orders_last_order_date",
+            "metadata.company",
+        ],
+        order="name",
+    )  # fmt: skip
+    yield done(
+        "Chinook: invoices to XLSX, every field",
+        "order",
+        len(chinook["orders"]),
+        company=company,
+        format="XLSX",
+        fields=list(SEED_FIELDS["order"]),
+        order="created_at",
+    )
+    yield done(
+        "Chinook: invoices of Brazil and Germany, to CSV",
+        "order",
+        count_rows(chinook["orders"], lambda order: order["metadata"]["country"] in ("Brazil", "Germany")),
+        company=company,
+        format="CSV",
+        fields=["source_id", "total_amount", "metadata.country", "metadata.lines"],
+        filters={"junction": "and", **condition("metadata.country", in_=["Brazil", "Germany"])},
+    )
+    yield done("Chinook: albums to JSON", "product", len(chinook["products"]), company=company, format="JSON")
+    yield done(
+        "Chinook: tracks to CSV, every field",
+        "sku",
+        len(chinook["skus"]),
+        company=company,
+        format="CSV",
+        fields=list(SEED_FIELDS["sku"]),
+    )
+
+
+def _refused() -> Iterator[EntityExportSpec]:
+    def refused(
+        title: str,
+        code: str,
+        exported_object: str = "voucher",
+        *,
+        company: str = MEDIUM.company_sso_id,
+        **parameters: Any,
+    ) -> EntityExportSpec:
+        document = entity_export(company, exported_object, {"format": "CSV"} | parameters)
+        return EntityExportSpec(f"Refused: {title}", document, "ERROR", expected_code=code)
+
+    yield refused("the company's switch is off", FLAG_OFF_CODE, company=RHEINLAND.company_sso_id)
+    yield refused("no such company", "company_not_found", company=company_key("tidak-ada"))
+    yield refused("no such object", "invalid_export_object", "coupon")
+    yield refused("no such field", "invalid_export_fields", fields=["code", "kode_rahasia"])
+    yield refused("an order by nothing known", "invalid_export_order", order="-kode_rahasia")
+    yield refused(
+        "a raw Mongo operator in a filter",
+        "invalid_export_filters",
+        filters={"junction": "and", **condition("code", where=["sleep(1000)"])},
+    )
+    yield refused("a PDF", "invalid_export_format", format="PDF")
+
+
+def _canceled() -> EntityExportSpec:
+    document = entity_export(MEDIUM.company_sso_id, "order", {"format": "CSV"}, cancel_requested=True)
+    return EntityExportSpec("Canceled before it started", document, "CANCELED")
+
+
+def _repeated(first: EntityExportSpec) -> EntityExportSpec:
+    asked = first.document
+    document = entity_export(asked["company_sso_id"], asked["exported_object"], asked["parameters"])
+    return EntityExportSpec(
+        "The first one again: the file that is there already",
+        document,
+        "DONE",
+        expected_rows=first.expected_rows,
+        repeats=asked["id"],
+    )
