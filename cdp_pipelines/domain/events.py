@@ -17,6 +17,8 @@ EVENT_PROPERTIES: Final[Mapping[str, frozenset[str]]] = {
     "cdp_export_customer_cap_exceeded": frozenset({"attempted_count"}),
     "cdp_export_email_sent": frozenset({"variant"}),
     "cdp_export_history_registered": frozenset({"result"}),
+    "entity_export_completed": frozenset({"exported_object", "format", "rows", "seconds", "bytes", "cached"}),
+    "entity_export_failed": frozenset({"exported_object", "failure_reason"}),
     "crm_notes_migration_halted": frozenset({"job_id", "cid", "failure_rate"}),
     "crm_notes_migration_completed": frozenset(
         {"job_id", "cid", "migrated", "skipped", "failed", "match_pct", "seconds"}

@@ -61,8 +61,11 @@ def file_key(stem: str, ending: str) -> str:
 
 
 def part_key(stem: str, number: int, ending: str) -> str:
-    """The key of part `number` (from 1) of an export that is split."""
-    return f"{stem}-{number:05d}.{ending}"
+    """The key of part `number` of an export that is split. The first has the name of a file that holds all of it.
+
+    Whether a second will come is not known when the first begins.
+    """
+    return file_key(stem, ending) if number == 1 else f"{stem}-{number:05d}.{ending}"
 
 
 def manifest_key(stem: str) -> str:

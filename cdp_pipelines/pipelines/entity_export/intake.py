@@ -1,0 +1,85 @@
+"""The one way in: gather the facts, ask the pure `admit`. For sensor, run, command line and schedule."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from cdp_pipelines.domain.admission import Admitted, Rejected
+from cdp_pipelines.domain.entity_export.admission import EntityExportFacts, admit
+from cdp_pipelines.domain.entity_export.catalogue import ENTITIES
+from cdp_pipelines.domain.entity_export.request import EntityExportRequest
+from cdp_pipelines.domain.entity_export.templates import TemplateProblem, merged
+from cdp_pipelines.domain.events import event_line
+from cdp_pipelines.pipelines.entity_export.services import EntityServices
+from cdp_pipelines.pipelines.exports.ending import refused
+
+logger = logging.getLogger(__name__)
+
+Document = dict[str, Any]
+
+
+def judge(services: EntityServices, document: Mapping[str, Any]) -> Admitted[EntityExportRequest] | Rejected:
+    """Whether a request may run; asking again about the same one answers the same."""
+    company = services.companies.find(document.get("company_sso_id"))
+    problem: str | None = None
+    if company is not None and document.get("template"):
+        try:
+            document = _with_template(services, company.company_sso_id, document)
+        except TemplateProblem as exc:
+            problem = str(exc)
+    facts = EntityExportFacts(company=company, webhook_problem=services.webhook_problem, template_problem=problem)
+    return admit(document, facts)
+
+
+def _with_template(services: EntityServices, company_sso_id: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The request with what its template says where it says nothing itself.
+
+    Raises:
+        TemplateProblem: the company has none of that name, or it is of another object.
+    """
+    name = document["template"]
+    template = services.templates.find(company_sso_id, name) if isinstance(name, str) else None
+    if template is None:
+        raise TemplateProblem("The company has no export template of the name that the request gives.")
+    return merged(template, document)
+
+
+def reread(services: EntityServices, document: Mapping[str, Any]) -> EntityExportRequest:
+    """The parsed form of a request that this run has admitted.
+
+    Raises:
+        PermanentFailure: what it rests on changed meanwhile.
+    """
+    answer = judge(services, document)
+    if isinstance(answer, Rejected):
+        raise refused(answer)
+    return answer.request
+
+
+def reject(services: EntityServices, document: Mapping[str, Any], rejected: Rejected) -> bool:
+    """End a queued request as refused and tell the events of it; False when it had moved on."""
+    if not services.jobs.reject(document["_id"], rejected, now=services.now()):
+        return False
+    tell_of_refusal(services, document, rejected)
+    return True
+
+
+def tell_of_refusal(services: EntityServices, document: Mapping[str, Any], rejected: Rejected) -> None:
+    """A refused request in events and figures; never what it asked for, which may be anything."""
+    name = document.get("exported_object")
+    exported_object = name if isinstance(name, str) and name in ENTITIES else "unknown"
+    logger.info(
+        event_line(
+            "entity_export_failed",
+            request_id=_text(document.get("id")),
+            company_sso_id=_text(document.get("company_sso_id")),
+            exported_object=exported_object,
+            failure_reason=rejected.code,
+        )
+    )
+    services.metrics.count(exported_object, "ERROR")
+
+
+def _text(value: object) -> str:
+    """An id for a log line: what is not a short text is not put there, because it may be anything."""
+    return value if isinstance(value, str) and len(value) <= 64 and value.isprintable() else "unknown"

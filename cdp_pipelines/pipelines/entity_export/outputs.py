@@ -1,0 +1,181 @@
+"""Files of an export on their way into the object store: streamed parts, or a sheet made on disk first.
+
+Both take batches of columns and give the finished files. Leaving the block by an exception leaves no file and no
+unfinished upload. The key of every file is told to `note_keys` before anything is sent, so that a killed run leaves
+nothing that nobody knows of.
+"""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from cdp_pipelines.domain.entity_export.delivery import content_type, extension, file_key, file_name, part_key
+from cdp_pipelines.domain.entity_export.request import EntityExportRequest
+from cdp_pipelines.domain.entity_export.values import sheet_columns
+from cdp_pipelines.domain.errors import CdpError
+from cdp_pipelines.formats.row_stream import RowFormat, RowStream, open_rows
+from cdp_pipelines.resources.object_store import ObjectStore, StoredObject
+
+if TYPE_CHECKING:
+    from cdp_pipelines.formats.xlsx_file import XlsxFile
+    from cdp_pipelines.resources.object_store_upload import StreamingUpload
+
+logger = logging.getLogger(__name__)
+
+NoteKeys = Callable[[list[str]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A finished file in the object store; size in bytes, SHA-256 in hex."""
+
+    key: str
+    record_count: int
+    size_bytes: int
+    sha256: str
+
+
+class Output(ABC):
+    """Where rows go; `warnings` say what the user should know of the content."""
+
+    def __init__(self, store: ObjectStore, request: EntityExportRequest, stem: str, note_keys: NoteKeys) -> None:
+        self._store = store
+        self._request = request
+        self._stem = stem
+        self._note_keys = note_keys
+        self._ending = extension(request.file_format, gzip=request.gzip)
+        self._content_type = content_type(request.file_format, gzip=request.gzip)
+        self.keys: list[str] = []
+
+    @abstractmethod
+    def write(self, columns: Sequence[Sequence[Any]]) -> None:
+        """Append a batch of rows, column by column."""
+
+    @abstractmethod
+    def finish(self) -> tuple[list[WrittenFile], tuple[str, ...]]:
+        """The finished files, and warnings about their content."""
+
+    @abstractmethod
+    def _give_up(self) -> None: ...
+
+    def _announce(self, key: str) -> str:
+        self.keys.append(key)
+        self._note_keys(list(self.keys))
+        return key
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            return
+        self._give_up()
+        for key in self.keys:
+            try:
+                self._store.delete(key)
+            except CdpError as exc:
+                logger.warning("[%s] a file could not be removed (%s)", self._request.export_id, exc.code)
+
+
+class StreamedOutput(Output):
+    """CSV, JSON and NDJSON: straight into an upload; at `part_bytes` the file ends and a further one begins."""
+
+    def __init__(
+        self, store: ObjectStore, request: EntityExportRequest, stem: str, note_keys: NoteKeys, *, part_bytes: int
+    ) -> None:
+        super().__init__(store, request, stem, note_keys)
+        self._part_bytes = part_bytes
+        self._files: list[WrittenFile] = []
+        self._open_part: tuple[StreamingUpload, RowStream] | None = None
+        self._begin(file_key(stem, self._ending))
+
+    def write(self, columns: Sequence[Sequence[Any]]) -> None:
+        """Append a batch of rows; a file that is large enough is ended before it."""
+        upload, rows = self._part()
+        if upload.size_bytes >= self._part_bytes and rows.row_count:
+            self._end_part()
+            self._begin(part_key(self._stem, len(self._files) + 1, self._ending))
+            upload, rows = self._part()
+        rows.write_columns(columns)
+
+    def finish(self) -> tuple[list[WrittenFile], tuple[str, ...]]:
+        """The finished files."""
+        self._end_part()
+        return self._files, ()
+
+    def _begin(self, key: str) -> None:
+        upload = self._store.open_upload(
+            key=self._announce(key),
+            content_type=self._content_type,
+            download_name=file_name(key),
+            request_id=self._request.export_id,
+        )
+        fields = [each.name for each in self._request.fields]
+        try:
+            rows = open_rows(upload, cast(RowFormat, self._request.file_format), fields, gzip=self._request.gzip)
+        except BaseException:
+            upload.abort()
+            raise
+        self._open_part = (upload, rows)
+
+    def _part(self) -> "tuple[StreamingUpload, RowStream]":
+        if self._open_part is None:
+            raise ValueError("the output is finished")
+        return self._open_part
+
+    def _end_part(self) -> None:
+        upload, rows = self._part()
+        rows.close()
+        stored = upload.complete()
+        self._files.append(WrittenFile(stored.key, rows.row_count, stored.size_bytes, stored.sha256))
+        self._open_part = None
+
+    def _give_up(self) -> None:
+        if self._open_part is not None:
+            self._open_part[0].abort()
+            self._open_part = None
+
+
+class SheetOutput(Output):
+    """XLSX: a ZIP file can only be made as a whole, so it is made on disk and then sent."""
+
+    def __init__(
+        self, store: ObjectStore, request: EntityExportRequest, stem: str, note_keys: NoteKeys, *, directory: Path
+    ) -> None:
+        from cdp_pipelines.formats.xlsx_file import XlsxFile
+
+        super().__init__(store, request, stem, note_keys)
+        name = request.entity.plural.replace("_", " ").capitalize()
+        self._path = directory / "export.xlsx"
+        self._file: XlsxFile = XlsxFile(
+            self._path, sheet_columns(request.fields, request.file_format), sheet_name=name, further_sheets=True
+        )
+
+    def write(self, columns: Sequence[Sequence[Any]]) -> None:
+        """Append a batch of rows; further sheets come by themselves."""
+        self._file.write_columns(columns)
+
+    def finish(self) -> tuple[list[WrittenFile], tuple[str, ...]]:
+        """Send the finished file."""
+        self._file.close()
+        key = self._announce(file_key(self._stem, self._ending))
+        stored: StoredObject = self._store.upload_file(
+            path=self._path,
+            key=key,
+            content_type=self._content_type,
+            download_name=file_name(key),
+            request_id=self._request.export_id,
+        )
+        written = WrittenFile(key, self._file.row_count, stored.size_bytes, stored.sha256)
+        self._path.unlink(missing_ok=True)
+        return [written], self._file.warnings
+
+    def _give_up(self) -> None:
+        self._file.abort()
+        self._path.unlink(missing_ok=True)

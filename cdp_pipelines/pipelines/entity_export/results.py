@@ -1,0 +1,93 @@
+"""`result` of a finished export: what was written, links with their true end, and results that serve again."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from cdp_pipelines.domain.entity_export.delivery import file_name
+from cdp_pipelines.domain.entity_export.request import EntityExportRequest
+from cdp_pipelines.pipelines.entity_export.services import EntityServices
+from cdp_pipelines.pipelines.entity_export.writing import Written, WrittenFile
+from cdp_pipelines.stores.entity_fingerprint import fingerprint
+
+Document = dict[str, Any]
+
+
+def result_of(services: EntityServices, written: Written) -> Document:
+    """`{url, token, key, file_name, record_count, size_bytes, sha256, expires_at}`, of the manifest if there are parts.
+
+    Then `parts` has each file with a link of its own, and `total_bytes` the size of them all.
+    """
+    lead = written.manifest or written.files[0]
+    result: Document = {
+        "key": lead.key,
+        "file_name": file_name(lead.key),
+        "record_count": written.record_count,
+        "size_bytes": lead.size_bytes,
+        "total_bytes": written.size_bytes,
+        "sha256": lead.sha256,
+    }
+    if written.manifest is not None:
+        result["parts"] = [_part(file) for file in written.files]
+    return with_links(services, result)
+
+
+def _part(file: WrittenFile) -> Document:
+    return {
+        "key": file.key,
+        "file_name": file_name(file.key),
+        "record_count": file.record_count,
+        "size_bytes": file.size_bytes,
+        "sha256": file.sha256,
+    }
+
+
+def with_links(services: EntityServices, result: Mapping[str, Any]) -> Document:
+    """The result with new links and a new token; `expires_at` is when the first of the links ends."""
+    store, seconds = services.object_store(), services.limits.link_seconds()
+    link = store.presign(result["key"], valid_seconds=seconds)
+    linked: Document = {
+        **result,
+        "url": link.url,
+        "token": secrets.token_urlsafe(32),
+        "expires_at": link.expires_at,
+    }
+    if "parts" in result:
+        links = [store.presign(part["key"], valid_seconds=seconds) for part in result["parts"]]
+        linked["parts"] = [
+            {**part, "url": each.url, "expires_at": each.expires_at}
+            for part, each in zip(result["parts"], links, strict=True)
+        ]
+        linked["expires_at"] = min(link.expires_at, *(each.expires_at for each in links))
+    return linked
+
+
+@dataclass(frozen=True, slots=True)
+class Cached:
+    """An earlier export whose files serve this request too."""
+
+    export_id: str
+    result: Document
+
+
+def look_for_result(services: EntityServices, request: EntityExportRequest) -> tuple[str, Cached | None]:
+    """The state of the data now, and a result that was made from the same data for the same request."""
+    state = fingerprint(
+        services.database, request.company_sso_id, request.entity, request.fields, request.filters
+    )
+    if request.fresh:
+        return state, None
+    # Its files must outlive the links that are made now.
+    until = services.now() + timedelta(seconds=services.limits.link_seconds())
+    found = services.jobs.find_result(request.company_sso_id, request.cache_key, state, files_until=until)
+    if found is None or not _is_whole(services, found["result"]):
+        return state, None
+    return state, Cached(found["id"], found["result"])
+
+
+def _is_whole(services: EntityServices, result: Mapping[str, Any]) -> bool:
+    store = services.object_store()
+    files = [result, *result.get("parts", [])]
+    return all(store.size(file["key"]) == file["size_bytes"] for file in files)

@@ -1,0 +1,135 @@
+"""From rows to finished files: read a page, render it, write it, say how far it is, and ask whether to go on."""
+
+import json
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+
+from cdp_pipelines.domain.entity_export.delivery import (
+    MANIFEST_CONTENT_TYPE,
+    file_name,
+    key_stem,
+    manifest_key,
+)
+from cdp_pipelines.domain.entity_export.request import EntityExportRequest
+from cdp_pipelines.domain.entity_export.values import EntityRenderer
+from cdp_pipelines.domain.errors import TransientFailure
+from cdp_pipelines.pipelines.entity_export.outputs import Output, SheetOutput, StreamedOutput, WrittenFile
+from cdp_pipelines.pipelines.entity_export.services import EntityServices
+from cdp_pipelines.pipelines.exports.heartbeat import Beat
+from cdp_pipelines.stores.entity_rows import EntityReader
+
+WRITE_ATTEMPTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """All of an export: its files, and the manifest where there are several."""
+
+    files: tuple[WrittenFile, ...]
+    manifest: WrittenFile | None
+    warnings: tuple[str, ...]
+
+    @property
+    def record_count(self) -> int:
+        """Rows in all files."""
+        return sum(file.record_count for file in self.files)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all files, without the manifest."""
+        return sum(file.size_bytes for file in self.files)
+
+
+def write_files(services: EntityServices, request: EntityExportRequest, directory: Path, beat: Beat) -> Written:
+    """Write the export into the object store.
+
+    An outage in the middle, of MongoDB or of the store, begins all of it anew, at most three times: a walk over rows
+    cannot be picked up where it broke, and nothing has been linked yet.
+
+    Raises:
+        CancelRequested: within one page of being asked; no file stays.
+        TransientFailure: what was away stayed away; no file stays, or it is known by `object_keys`.
+    """
+    for attempt in Retrying(
+        retry=retry_if_exception_type(TransientFailure),
+        stop=stop_after_attempt(WRITE_ATTEMPTS),
+        wait=wait_exponential_jitter(multiplier=1, max=8, jitter=1),
+        reraise=True,
+    ):
+        with attempt:
+            return _write_once(services, request, directory, beat)
+    raise AssertionError("unreachable: the last attempt raises")
+
+
+def _write_once(services: EntityServices, request: EntityExportRequest, directory: Path, beat: Beat) -> Written:
+    reader = EntityReader(services.database, request)
+    renderer = EntityRenderer(request.fields, request.file_format, request.zone)
+    total, done = reader.count(), 0
+    beat(total=total, progress=0)
+    stem = key_stem(request.company_sso_id, request.entity, now=services.now(), unique=str(uuid.uuid4()))
+    with _output(services, request, stem, directory, beat) as output:
+        for page in reader.pages(services.limits.rows_a_page()):
+            output.write(renderer.columns(page))
+            done += len(page)
+            # Rows may have come or gone since they were counted; progress is never beyond the total.
+            total = max(total, done)
+            beat(progress=done, total=total)
+        files, warnings = output.finish()
+        manifest = _write_manifest(services, request, stem, files, output, beat) if len(files) > 1 else None
+    return Written(tuple(files), manifest, warnings)
+
+
+def _output(
+    services: EntityServices, request: EntityExportRequest, stem: str, directory: Path, beat: Beat
+) -> Output:
+    store = services.object_store()
+
+    def note_keys(keys: list[str]) -> None:
+        beat(object_keys=keys)
+
+    if request.file_format == "XLSX":
+        return SheetOutput(store, request, stem, note_keys, directory=directory)
+    return StreamedOutput(store, request, stem, note_keys, part_bytes=services.limits.bytes_a_part())
+
+
+def _write_manifest(
+    services: EntityServices,
+    request: EntityExportRequest,
+    stem: str,
+    files: list[WrittenFile],
+    output: Output,
+    beat: Beat,
+) -> WrittenFile:
+    """A list of the parts with what proves that each has arrived; links are on the export, since they end."""
+    key = manifest_key(stem)
+    output.keys.append(key)
+    beat(object_keys=list(output.keys))
+    content = {
+        "id": request.export_id,
+        "exported_object": request.entity.name,
+        "format": request.file_format,
+        "compression": "gzip" if request.gzip else None,
+        "fields": [each.name for each in request.fields],
+        "record_count": sum(file.record_count for file in files),
+        "size_bytes": sum(file.size_bytes for file in files),
+        "parts": [
+            {
+                "file_name": file_name(file.key),
+                "key": file.key,
+                "record_count": file.record_count,
+                "size_bytes": file.size_bytes,
+                "sha256": file.sha256,
+            }
+            for file in files
+        ],
+    }
+    with services.object_store().open_upload(
+        key=key, content_type=MANIFEST_CONTENT_TYPE, download_name=file_name(key), request_id=request.export_id
+    ) as upload:
+        upload.write(json.dumps(content, indent=2).encode())
+        stored = upload.complete()
+    return WrittenFile(key, 0, stored.size_bytes, stored.sha256)
