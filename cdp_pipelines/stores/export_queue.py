@@ -245,11 +245,15 @@ class ExportQueue:
 
     @waiting_out_outages
     def open_jobs(self, *, launched_before: datetime, limit: int, after: object = None) -> list[Document]:
-        """Jobs whose run may have died: launched some time ago and not terminal, in the order of `_id`."""
+        """Jobs whose run may have died: launched some time ago and not terminal, in the order of `_id`.
+
+        A run that people started by hand before the sensor's claim is known by its last sign.
+        """
+        by_hand = {"status": self.shape.working, "launch": {"$exists": False}, "updated_at": {"$lte": launched_before}}
         query: Document = {
             **self.shape.scope,
             "status": {"$in": list(self.shape.open)},
-            "launch.at": {"$lte": launched_before},
+            "$or": [{"launch.at": {"$lte": launched_before}}, by_hand],
         }
         if after is not None:
             query["_id"] = {"$gt": after}

@@ -18,9 +18,13 @@ FAILURES_KEPT_DAYS: Final = 7
 
 
 class ExportRecords:
-    """`export_audit`, `export_history` and `migration_failures` of exports. Repeating a write changes nothing."""
+    """`export_audit`, `export_history` and `migration_failures` of exports. Repeating a write changes nothing.
 
-    def __init__(self, database: Database[Document]) -> None:
+    `kind` is that of the export, on each of its failed rows.
+    """
+
+    def __init__(self, database: Database[Document], kind: str = "contact_export") -> None:
+        self._kind = kind
         self._audit = database["export_audit"]
         self._history = database["export_history"]
         self._failures = database["migration_failures"]
@@ -81,7 +85,7 @@ class ExportRecords:
                     ReplaceOne(
                         {"_id": f"{job_id}:{failure.id}"},
                         {
-                            "kind": "contact_export",
+                            "kind": self._kind,
                             "job_id": job_id,
                             "company_sso_id": company_sso_id,
                             "source_id": failure.id,

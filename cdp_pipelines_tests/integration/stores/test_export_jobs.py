@@ -203,6 +203,13 @@ def test_open_jobs_are_those_launched_some_time_ago(jobs: ExportQueue) -> None:
     assert first[0]["company_sso_id"] == COMPANY
 
 
+def test_a_job_whose_run_was_started_by_hand_is_open_too(jobs: ExportQueue) -> None:
+    queue(jobs)
+    jobs.start("job-1", COMPANY, "run-1", now=NOW)
+    assert jobs.open_jobs(launched_before=NOW - timedelta(seconds=1), limit=10) == []
+    assert ids(jobs, jobs.open_jobs(launched_before=NOW, limit=10)) == ["job-1"]
+
+
 @pytest.mark.parametrize("keys", ["a", ["a", "b"]])
 def test_files_that_stayed_are_found_until_they_are_gone(jobs: ExportQueue, keys: Any) -> None:
     queue(jobs, "no-file", cleanup_pending=True)
