@@ -30,6 +30,11 @@ from cdp_pipelines.pipelines.contact_notes.jobs import (
     contact_notes_migration_job,
     contact_notes_rollback_job,
 )
+from cdp_pipelines.pipelines.entity_export.assets import entity_exports
+from cdp_pipelines.pipelines.entity_export.jobs import entity_export_job
+from cdp_pipelines.pipelines.entity_export.kind import ENTITY_EXPORT
+from cdp_pipelines.pipelines.entity_export.sensors import entity_export_requests
+from cdp_pipelines.pipelines.entity_export.services import from_environment as entity_export_from_environment
 from cdp_pipelines.pipelines.exports.config import PASSING
 from cdp_pipelines.pipelines.exports.sensors import export_run_failures_sensor
 from cdp_pipelines.pipelines.migrations.assets import crm_contact_coverage
@@ -45,6 +50,7 @@ def default_resources() -> dict[str, Any]:
     return {
         "cdp_mongo": cdp_mongo,
         "contact_export": from_environment(cdp_mongo),
+        "entity_export": entity_export_from_environment(cdp_mongo),
         "migrations": migrations_from_environment(cdp_mongo),
         "work_directory": WorkDirectoryResource(),
         PASSING: dg.mem_io_manager,
@@ -61,13 +67,20 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
         contact_notes_rollback_job,
     ]
     return dg.Definitions(
-        assets=[contact_exports, crm_contact_coverage, activity_logs, contact_notes],
+        assets=[contact_exports, entity_exports, crm_contact_coverage, activity_logs, contact_notes],
         asset_checks=[*ACTIVITY_LOG_CHECKS, *CONTACT_NOTE_CHECKS],
-        jobs=[contact_export_job, *migration_jobs, activity_logs_checks_job, contact_notes_checks_job],
+        jobs=[
+            contact_export_job,
+            entity_export_job,
+            *migration_jobs,
+            activity_logs_checks_job,
+            contact_notes_checks_job,
+        ],
         sensors=[
             company_partitions,
             contact_export_requests,
-            export_run_failures_sensor([CONTACT_EXPORT]),
+            entity_export_requests,
+            export_run_failures_sensor([CONTACT_EXPORT, ENTITY_EXPORT]),
             migration_requests_sensor(kinds, migration_jobs),
             migration_run_failures_sensor(kinds),
         ],

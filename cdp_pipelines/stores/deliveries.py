@@ -18,6 +18,8 @@ Document = dict[str, Any]
 
 KEPT_DAYS: Final = 8
 """A day longer than the job it guards."""
+STALE_SECONDS: Final = 300
+"""Longer than all tries of one sending can take."""
 
 
 class Deliveries:
@@ -59,6 +61,19 @@ class Deliveries:
         with translating("recording a delivery"):
             self._deliveries.update_one(
                 {"_id": f"{job_id}:{channel}"}, {"$set": {"state": state, "error_code": error_code}}
+            )
+
+    @waiting_out_outages
+    def reopen(self, job_id: str, channel: Channel, *, now: datetime) -> None:
+        """Let a delivery be begun again that was begun `STALE_SECONDS` ago and never ended; for receivers who can tell."""
+        with translating("recording a delivery"):
+            self._deliveries.update_one(
+                {
+                    "_id": f"{job_id}:{channel}",
+                    "state": "sending",
+                    "at": {"$lte": now - timedelta(seconds=STALE_SECONDS)},
+                },
+                {"$set": {"state": "not_sent"}},
             )
 
     @waiting_out_outages

@@ -12,6 +12,14 @@ from typing import Any, Final
 
 from pymongo.database import Database
 
+from cdp_pipelines.domain.entity_export.delivery import (
+    CANCELED,
+    DONE,
+    ERROR,
+    IN_PROGRESS,
+    SCHEDULED,
+    TERMINAL_STATUSES,
+)
 from cdp_pipelines.stores.errors import translating, waiting_out_outages
 from cdp_pipelines.stores.export_queue import ExportQueue, QueueShape
 
@@ -20,12 +28,12 @@ Document = dict[str, Any]
 ENTITY_EXPORTS: Final = QueueShape(
     collection="exports",
     id_field="id",
-    queued="SCHEDULED",
-    working="IN_PROGRESS",
-    terminal=("DONE", "ERROR", "CANCELED"),
-    rejected="ERROR",
-    failed="ERROR",
-    canceled="CANCELED",
+    queued=SCHEDULED,
+    working=IN_PROGRESS,
+    terminal=TERMINAL_STATUSES,
+    rejected=ERROR,
+    failed=ERROR,
+    canceled=CANCELED,
     files_field="object_keys",
     # `cache` goes with the file that it leads to.
     personal=("email", "webhook", "result", "parameters.filters", "object_keys", "cache"),
@@ -49,7 +57,7 @@ class EntityExports(ExportQueue):
                     "company_sso_id": company_sso_id,
                     "cache.key": cache_key,
                     "cache.fingerprint": fingerprint,
-                    "status": "DONE",
+                    "status": DONE,
                     "files_expire_at": {"$gt": files_until},
                 },
                 {"id": 1, "result": 1},
@@ -60,9 +68,7 @@ class EntityExports(ExportQueue):
     def with_files_to_remove(self, *, now: datetime, limit: int) -> list[Document]:
         """Ended exports whose files have had their time."""
         with translating("looking for old files"):
-            due = self._jobs.find(
-                {"files_expire_at": {"$lte": now}}, {"id": 1, "company_sso_id": 1, "object_keys": 1}
-            )
+            due = self._jobs.find({"files_expire_at": {"$lte": now}}, {"id": 1, "company_sso_id": 1, "object_keys": 1})
             return list(due.sort([("files_expire_at", 1)]).limit(limit))
 
     @waiting_out_outages

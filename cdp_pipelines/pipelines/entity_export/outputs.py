@@ -21,7 +21,6 @@ from cdp_pipelines.formats.row_stream import RowFormat, RowStream, open_rows
 from cdp_pipelines.resources.object_store import ObjectStore, StoredObject
 
 if TYPE_CHECKING:
-    from cdp_pipelines.formats.xlsx_file import XlsxFile
     from cdp_pipelines.resources.object_store_upload import StreamingUpload
 
 logger = logging.getLogger(__name__)

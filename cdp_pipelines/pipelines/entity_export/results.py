@@ -74,9 +74,7 @@ class Cached:
 
 def look_for_result(services: EntityServices, request: EntityExportRequest) -> tuple[str, Cached | None]:
     """The state of the data now, and a result that was made from the same data for the same request."""
-    state = fingerprint(
-        services.database, request.company_sso_id, request.entity, request.fields, request.filters
-    )
+    state = fingerprint(services.database, request.company_sso_id, request.entity, request.fields, request.filters)
     if request.fresh:
         return state, None
     # Its files must outlive the links that are made now.

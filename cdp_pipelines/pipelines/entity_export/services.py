@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 from pymongo.database import Database
 
+from cdp_pipelines.domain.entity_export.webhook import check_webhook_url
 from cdp_pipelines.pipelines.clock import utc_now
 from cdp_pipelines.resources.alerts import AlertSender, AlertsResource
 from cdp_pipelines.resources.cdp_mongo import CdpMongoResource
@@ -82,7 +83,7 @@ class EntityServices:
 
     def webhook_problem(self, url: str) -> str | None:
         """Why a webhook cannot go to this address, as far as can be told without looking it up; None if it can."""
-        return self._resources.webhooks.problem_of(url)
+        return check_webhook_url(url, self._resources.webhooks.trusted())
 
     def alerts(self) -> AlertSender:
         """Where operators are alerted."""

@@ -83,9 +83,7 @@ def _write_once(services: EntityServices, request: EntityExportRequest, director
     return Written(tuple(files), manifest, warnings)
 
 
-def _output(
-    services: EntityServices, request: EntityExportRequest, stem: str, directory: Path, beat: Beat
-) -> Output:
+def _output(services: EntityServices, request: EntityExportRequest, stem: str, directory: Path, beat: Beat) -> Output:
     store = services.object_store()
 
     def note_keys(keys: list[str]) -> None:
