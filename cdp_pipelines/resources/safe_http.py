@@ -1,7 +1,7 @@
 """Fetching addresses that strangers chose, such as the attachments of a CRM's notes (SPEC 6).
 
 Belongs here: one download from first look at the URL to the last byte, with its redirects, limits and attempts. Not
-here: reading URLs and the policy (`safe_http_address.py`), connecting to checked addresses (`safe_http_network.py`),
+here: reading URLs and the policy (`domain/web_address.py`), connecting to checked addresses (`safe_http_network.py`),
 what an attachment may hold (`domain/contact_notes`), and our own neighbours, which are known (`http_client.py`).
 """
 
@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from cdp_pipelines.domain.web_address import FetchPolicy, WebAddress, read_address, read_redirect
 from cdp_pipelines.resources.http_client import printable
-from cdp_pipelines.resources.safe_http_address import FetchPolicy, WebAddress, read_address, read_redirect
 from cdp_pipelines.resources.safe_http_errors import FetchBlocked, FetchFailed, FetchTooLarge
 
 if TYPE_CHECKING:
