@@ -30,6 +30,7 @@ _BUTTON: Final = (
     '<p style="margin:24px 0"><a href="{url}" style="display:inline-block;padding:12px 20px;background:#1a56db;'
     'color:#ffffff;text-decoration:none;border-radius:6px;font-weight:600">{label}</a></p>'
 )
+_LINK: Final = '<li style="word-break:break-word"><a href="{url}" style="color:#1a56db">{label}</a></li>'
 _DETAIL: Final = (
     '<tr><th scope="row" style="padding:4px 16px 4px 0;text-align:left;font-weight:400;color:#52606d;'
     'vertical-align:top">{label}</th><td style="padding:4px 0;word-break:break-word">{value}</td></tr>'
@@ -40,7 +41,11 @@ _PARAGRAPH: Final = '<p style="margin:0 0 16px">{text}</p>'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailContent:
-    """What an email says, in order of reading. `link` is a label and a URL; `notes` a heading and its points."""
+    """What an email says, in order of reading.
+
+    `link` and each of `more_links` are a label and a URL; `notes` is a heading and its points. `more_links` stand under
+    `link`, smaller, and what `link_note` says holds for them as well.
+    """
 
     language: str
     title: str
@@ -50,6 +55,7 @@ class EmailContent:
     notes: tuple[str, tuple[str, ...]]
     details: tuple[tuple[str, str], ...]
     footer: str
+    more_links: tuple[tuple[str, str], ...] = ()
 
 
 def as_text(content: EmailContent) -> str:
@@ -57,7 +63,8 @@ def as_text(content: EmailContent) -> str:
     blocks = [content.title, *content.paragraphs]
     if content.link:
         label, url = content.link
-        blocks += [f"{label}:\n{url}", content.link_note]
+        blocks += [f"{label}:\n{url}", *(f"{name}:\n{address}" for name, address in content.more_links)]
+        blocks.append(content.link_note)
     heading, points = content.notes
     if points:
         blocks.append("\n".join([f"{heading}:", *(f"- {point}" for point in points)]))
@@ -70,7 +77,11 @@ def as_html(content: EmailContent) -> str:
     parts = [_PARAGRAPH.format(text=escape(text)) for text in content.paragraphs]
     if content.link:
         label, url = content.link
-        parts += [_BUTTON.format(url=escape(url), label=escape(label)), _SMALL.format(text=escape(content.link_note))]
+        parts.append(_BUTTON.format(url=escape(url), label=escape(label)))
+        if content.more_links:
+            links = "".join(_LINK.format(url=escape(to), label=escape(name)) for name, to in content.more_links)
+            parts.append(f'<ul style="margin:0 0 16px">{links}</ul>')
+        parts.append(_SMALL.format(text=escape(content.link_note)))
     heading, points = content.notes
     if points:
         items = "".join(f"<li>{escape(point)}</li>" for point in points)

@@ -3,21 +3,19 @@
 Not here: how a download is kept safe (`safe_http.py`), what an attachment may hold (`domain/contact_notes`).
 """
 
-import re
 from typing import Any, Final, cast
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from cdp_pipelines.domain.errors import ConfigurationError
+from cdp_pipelines.domain.web_address import LARGEST_FETCH_BYTES, FetchBlocked, FetchPolicy, read_host
 from cdp_pipelines.resources.environment import optional_setting, required_setting
 from cdp_pipelines.resources.safe_http import SafeFetcher
-from cdp_pipelines.resources.safe_http_address import LARGEST_FETCH_BYTES, FetchPolicy, read_host
-from cdp_pipelines.resources.safe_http_errors import FetchBlocked
+from cdp_pipelines.resources.trusted_hosts import entries_of, read_host_ports
 
 HOSTS_SETTING: Final = "CDP_ATTACHMENT_HOSTS"
 TRUSTED_SETTING: Final = "CDP_ATTACHMENT_TRUSTED_HOSTS"
-_HOST_AND_PORT: Final = re.compile(r"(?P<host>\[[^]]*\]|[^:]*):(?P<port>[0-9]{1,5})")
 
 
 class AttachmentFetcherResource(dg.ConfigurableResource[None]):
@@ -72,7 +70,7 @@ def read_allowed_hosts(text: str) -> tuple[str, ...]:
     Raises:
         ConfigurationError: `SETTING_INVALID`.
     """
-    return tuple(_read_allowed_host(entry) for entry in _entries(text))
+    return tuple(_read_allowed_host(entry) for entry in entries_of(text))
 
 
 def read_trusted_hosts(text: str) -> frozenset[tuple[str, int]]:
@@ -81,11 +79,7 @@ def read_trusted_hosts(text: str) -> frozenset[tuple[str, int]]:
     Raises:
         ConfigurationError: `SETTING_INVALID`.
     """
-    return frozenset(_read_trusted_host(entry) for entry in _entries(text))
-
-
-def _entries(text: str) -> list[str]:
-    return [entry.strip() for entry in text.split(",") if entry.strip()]
+    return read_host_ports(text, setting=TRUSTED_SETTING)
 
 
 def _read_allowed_host(entry: str) -> str:
@@ -103,16 +97,3 @@ def _read_allowed_host(entry: str) -> str:
             "SETTING_INVALID", f"{HOSTS_SETTING} has a wildcard for a whole top-level domain; name the hosts closer."
         )
     return wildcard + host
-
-
-def _read_trusted_host(entry: str) -> tuple[str, int]:
-    parts = _HOST_AND_PORT.fullmatch(entry)
-    try:
-        if parts is not None and 0 < int(parts["port"]) <= 0xFFFF:
-            return read_host(parts["host"]), int(parts["port"])
-    except FetchBlocked:
-        pass
-    raise ConfigurationError(
-        "SETTING_INVALID",
-        f"{TRUSTED_SETTING} must be host:port with commas between them, such as 127.0.0.1:8080 or [::1]:8080.",
-    )

@@ -8,12 +8,10 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from cdp_pipelines.domain.errors import ConfigurationError, PermanentFailure, TransientFailure
-from cdp_pipelines.resources.http_client import HttpEndpoint, keep_urls_out_of_logs, printable
+from cdp_pipelines.resources.http_client import HttpEndpoint, keep_urls_out_of_logs, printable, seconds_until_retry
 
 if TYPE_CHECKING:
     from httpx import Client
@@ -149,24 +147,12 @@ def _refuse(status: int, retry_after: str, setting: str) -> None:
     if status == _SUCCESS:
         return
     if status in _SERVER_FAULT or status in {_LOCKED, _TOO_MANY_REQUESTS}:
-        raise _TryAgain(f"answered HTTP {status}", _seconds_of(retry_after), status=status)
+        raise _TryAgain(f"answered HTTP {status}", seconds_until_retry(retry_after), status=status)
     raise PermanentFailure(
         EXTRACT_FAILED,
         f"The CRM's API answered HTTP {status}. Check {setting}, CRM_API_AUTH and the company's cid.",
         details={"http_status": status},
     )
-
-
-def _seconds_of(retry_after: str) -> float:
-    """`Retry-After` as seconds from now; it is a number of seconds or a date (RFC 9110, 10.2.3)."""
-    text = retry_after.strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        at = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return 0.0
-    return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
 
 
 def _say(state: "RetryCallState") -> None:

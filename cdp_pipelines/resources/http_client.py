@@ -10,6 +10,8 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -162,6 +164,18 @@ def _failure(endpoint: HttpEndpoint, status: int) -> CdpError | None:
 def printable(value: str) -> str:
     """A value that is safe in a header: letters that HTTP forbids become `?`."""
     return "".join(c if " " <= c <= "~" else "?" for c in value).strip()
+
+
+def seconds_until_retry(retry_after: str) -> float:
+    """`Retry-After` as seconds from now, 0 if it is none; a number of seconds or a date (RFC 9110, 10.2.3)."""
+    text = retry_after.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        at = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return 0.0
+    return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
 
 
 class _OriginOnly(logging.Filter):

@@ -1,8 +1,9 @@
-"""Fetching addresses that strangers chose, such as the attachments of a CRM's notes (SPEC 6).
+"""Fetching addresses that strangers chose, such as the attachments of a CRM's notes (SPEC 6), and posting to them.
 
-Belongs here: one download from first look at the URL to the last byte, with its redirects, limits and attempts. Not
-here: reading URLs and the policy (`safe_http_address.py`), connecting to checked addresses (`safe_http_network.py`),
-what an attachment may hold (`domain/contact_notes`), and our own neighbours, which are known (`http_client.py`).
+Belongs here: one download from first look at the URL to the last byte, with its redirects, limits and attempts; one
+try of posting a small body, such as a webhook's. Not here: reading URLs and the policy (`domain/web_address.py`),
+connecting to checked addresses (`safe_http_network.py`), what an attachment may hold (`domain/contact_notes`), and our
+own neighbours, which are known (`http_client.py`).
 """
 
 import hashlib
@@ -10,19 +11,28 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from cdp_pipelines.domain.web_address import FetchPolicy, WebAddress, read_address, read_redirect
 from cdp_pipelines.resources.http_client import printable
-from cdp_pipelines.resources.safe_http_address import FetchPolicy, WebAddress, read_address, read_redirect
 from cdp_pipelines.resources.safe_http_errors import FetchBlocked, FetchFailed, FetchTooLarge
 
 if TYPE_CHECKING:
     import httpcore
 
-__all__ = ["FetchBlocked", "FetchFailed", "FetchPolicy", "FetchTooLarge", "Fetched", "SafeFetcher", "system_resolver"]
+__all__ = [
+    "FetchBlocked",
+    "FetchFailed",
+    "FetchPolicy",
+    "FetchTooLarge",
+    "Fetched",
+    "Posted",
+    "SafeFetcher",
+    "system_resolver",
+]
 
 HEAD_BYTES: Final = 4_096
 MOST_CONNECTIONS: Final = 32
@@ -44,6 +54,14 @@ class Fetched:
     sha256: str
     content_type: str
     head: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """What a POST was answered with: the status, whatever it is, and `Retry-After` as it came ("" if it did not)."""
+
+    http_status: int
+    retry_after: str
 
 
 def system_resolver(host: str, port: int) -> Sequence[str]:
@@ -114,6 +132,43 @@ class SafeFetcher:
         finally:
             deadline.reset(token)
 
+    def post(self, url: str, body: bytes, *, headers: Mapping[str, str]) -> Posted:
+        """POST a small body, once: no redirect is followed and nothing is tried again.
+
+        `total_seconds` and the policy's other times hold. Of the answer, at most `largest_bytes` are read and dropped;
+        what is wrong with its body matters to nobody, once the status is known.
+
+        Raises:
+            FetchBlocked: the policy does not allow the address.
+            FetchFailed: no status came.
+        """
+        from cdp_pipelines.resources.safe_http_network import deadline
+
+        address = read_address(url)
+        self._policy.check(address)
+        # A new connection for each: one that was kept may be gone by now, and then nobody knows whether it was taken.
+        sent = {"Connection": "close"} | {name: printable(value) for name, value in headers.items()}
+        token = deadline.set(time.monotonic() + self._policy.total_seconds)
+        posted: Posted | None = None
+        try:
+            with self._answer(address, "POST", sent, body) as answer:
+                posted = Posted(http_status=answer.status, retry_after=_header(answer, b"retry-after"))
+                self._drop_body(answer)
+        except FetchFailed:
+            if posted is None:
+                raise
+        finally:
+            deadline.reset(token)
+        return posted
+
+    def _drop_body(self, answer: "httpcore.Response") -> None:
+        """Read it, so that the sender is not cut off in the middle; but only so far."""
+        left = self._policy.largest_bytes
+        for chunk in answer.iter_stream():
+            left -= len(chunk)
+            if left < 0:
+                return
+
     def close(self) -> None:
         """Give the connections back."""
         self._pool.close()
@@ -123,7 +178,7 @@ class SafeFetcher:
         to.truncate()
         seen = {address}
         while True:
-            with self._answer(address, request_id) as answer:
+            with self._answer(address, "GET", {"X-Request-ID": request_id} if request_id else {}) as answer:
                 if answer.status not in _REDIRECTS:
                     return self._receive(answer, address.host, to)
                 location = _header(answer, b"location")
@@ -140,7 +195,9 @@ class SafeFetcher:
         return target
 
     @contextmanager
-    def _answer(self, address: WebAddress, request_id: str) -> "Iterator[httpcore.Response]":
+    def _answer(
+        self, address: WebAddress, method: str, more_headers: Mapping[str, str], content: bytes | None = None
+    ) -> "Iterator[httpcore.Response]":
         import httpcore
 
         from cdp_pipelines.resources.safe_http_network import seconds_left
@@ -152,8 +209,7 @@ class SafeFetcher:
             # Packed, a small answer could grow without a bound.
             "Accept-Encoding": "identity",
         }
-        if request_id:
-            headers["X-Request-ID"] = request_id
+        headers.update(more_headers.items())
         url = httpcore.URL(scheme=address.scheme, host=address.host, port=address.port, target=address.target)
         timeouts = {
             "connect": self._policy.connect_seconds,
@@ -163,7 +219,9 @@ class SafeFetcher:
         }
         with (
             _translating(address.host),
-            self._pool.stream("GET", url, headers=headers, extensions={"timeout": timeouts}) as answer,
+            self._pool.stream(
+                method, url, headers=headers, content=content, extensions={"timeout": timeouts}
+            ) as answer,
         ):
             yield answer
 

@@ -1,13 +1,9 @@
 """How a fetch can fail. Texts name the host at most, never path or query: those may hold secrets or personal data."""
 
 from cdp_pipelines.domain.errors import PermanentFailure, TransientFailure
+from cdp_pipelines.domain.web_address import FetchBlocked
 
-
-class FetchBlocked(PermanentFailure):
-    """The address, or one that it redirects to, may not be fetched. Nothing was sent to a place that is forbidden."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__("FETCH_BLOCKED", message)
+__all__ = ["FetchBlocked", "FetchFailed", "FetchTooLarge"]
 
 
 class FetchTooLarge(PermanentFailure):

@@ -2,7 +2,7 @@
 
 The name is looked up here, once for each connection; every address it gives is checked, and the connection is made to
 one of those: nothing looks the name up again in between. TLS, which comes after, goes by the name. Not here: URLs and
-the allow list (`safe_http_address.py`).
+the allow list (`domain/web_address.py`).
 """
 
 import ipaddress
@@ -18,7 +18,7 @@ from typing import Any, Final
 import httpcore
 
 from cdp_pipelines.domain.public_address import is_public_address
-from cdp_pipelines.resources.safe_http_address import FetchPolicy
+from cdp_pipelines.domain.web_address import FetchPolicy
 from cdp_pipelines.resources.safe_http_errors import FetchBlocked, FetchFailed
 
 MOST_ADDRESSES_TRIED: Final = 4

@@ -7,14 +7,14 @@ A sentence is written so that no verb has to agree with a number.
 from dataclasses import dataclass
 from typing import Final
 
+from cdp_pipelines.domain.message_parts import ENGLISH_LANGUAGE, INDONESIAN_LANGUAGE, Language, language_for
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Texts:
     """One language. Braces are filled by `messages`; `customers` is a count with its noun, such as "3 customers"."""
 
-    language: str
-    thousands: str
-    months: tuple[str, ...]
+    language: Language
     customer: str
     customers: str
 
@@ -53,22 +53,7 @@ class Texts:
 
 
 ENGLISH: Final = Texts(
-    language="en",
-    thousands=",",
-    months=(
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ),
+    language=ENGLISH_LANGUAGE,
     customer="{count} customer",
     customers="{count} customers",
     ready_title="Your customer export is ready",
@@ -105,22 +90,7 @@ ENGLISH: Final = Texts(
 )
 
 INDONESIAN: Final = Texts(
-    language="id",
-    thousands=".",
-    months=(
-        "Januari",
-        "Februari",
-        "Maret",
-        "April",
-        "Mei",
-        "Juni",
-        "Juli",
-        "Agustus",
-        "September",
-        "Oktober",
-        "November",
-        "Desember",
-    ),
+    language=INDONESIAN_LANGUAGE,
     customer="{count} pelanggan",
     customers="{count} pelanggan",
     ready_title="Ekspor pelanggan Anda sudah siap",
@@ -160,10 +130,7 @@ INDONESIAN: Final = Texts(
     until_notice="Unduh sebelum {when}.",
 )
 
-_INDONESIAN_CODES: Final = ("id", "in", "ind")
-
 
 def texts_for(locale: str) -> Texts:
-    """The texts for a locale such as `id-ID` or `in_ID` (Java's old name for Indonesian); else English."""
-    language = locale.strip().replace("_", "-").partition("-")[0].casefold()
-    return INDONESIAN if language in _INDONESIAN_CODES else ENGLISH
+    """The texts for a locale such as `id-ID`; English where it is neither of the two."""
+    return INDONESIAN if language_for(locale) is INDONESIAN_LANGUAGE else ENGLISH

@@ -1,11 +1,9 @@
 """What the email and the in-app notification about an export say (SPEC 3.4).
 
 Belongs here: choosing what is said from the facts of a job. Not here: the sentences (`message_texts`), the layout
-(`message_layout`), sending (`cdp_pipelines.resources`).
+(`message_layout`), what all messages are made of (`message_parts`), sending (`cdp_pipelines.resources`).
 """
 
-import re
-import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Final
@@ -13,13 +11,18 @@ from typing import Final
 from cdp_pipelines.domain.contact_export.delivery import EmailVariant
 from cdp_pipelines.domain.contact_export.message_texts import Texts, texts_for
 from cdp_pipelines.domain.message_layout import EmailContent, as_html, as_text
+from cdp_pipelines.domain.message_parts import (
+    ComposedMessage,
+    message_id,
+    moment_text,
+    number_text,
+    one_line,
+    web_link,
+)
+
+__all__ = ["MOST_WARNINGS", "ComposedMessage", "MessageFacts", "compose", "message_id", "notification_text"]
 
 MOST_WARNINGS: Final = 20
-LONGEST_TEXT_CHARACTERS: Final = 500
-
-_NOT_IN_ID: Final = re.compile(r"[^A-Za-z0-9_-]+")
-_NOT_IN_DOMAIN: Final = re.compile(r"[^A-Za-z0-9.-]+")
-_WEB_LINK: Final = re.compile(r"https?://[^\s<>\"]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,23 +49,14 @@ class MessageFacts:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ComposedMessage:
-    """An email's subject (one line), text part and HTML part."""
-
-    subject: str
-    text: str = field(repr=False)
-    html: str = field(repr=False)
-
-
 def compose(variant: EmailVariant, facts: MessageFacts) -> ComposedMessage:
     """The email of a variant, in the language of the request's locale (English, or Indonesian for `id…`)."""
     texts = texts_for(facts.locale)
     title = _title(variant, facts, texts)
     ended_well = variant != "failed"
-    link = _web_link(facts.link) if ended_well else None
+    link = web_link(facts.link) if ended_well else None
     content = EmailContent(
-        language=texts.language,
+        language=texts.language.code,
         title=title,
         paragraphs=_about_file(variant, facts, texts) if ended_well else _about_failure(facts, texts),
         link=(texts.download, link) if link else None,
@@ -88,16 +82,6 @@ def notification_text(variant: EmailVariant, facts: MessageFacts) -> tuple[str, 
     return title, description
 
 
-def message_id(job_id: str, variant: EmailVariant, domain: str) -> str:
-    """`<export.{job_id}.{variant}@{domain}>`: the same for the same email, so that a second one would be seen as such.
-
-    Whatever the parts hold, the result is a valid Message-ID.
-    """
-    local = _NOT_IN_ID.sub("_", job_id)[:100] or "_"
-    host = re.sub(r"\.{2,}", ".", _NOT_IN_DOMAIN.sub("", domain)).strip(".-").lower() or "cdp.invalid"
-    return f"<export.{local}.{variant}@{host}>"
-
-
 def _title(variant: EmailVariant, facts: MessageFacts, texts: Texts) -> str:
     if variant == "failed":
         return texts.failed_title
@@ -116,12 +100,12 @@ def _about_file(variant: EmailVariant, facts: MessageFacts, texts: Texts) -> tup
         total = _number(facts.matched_count or 0, texts)
         pattern = texts.first_of if known else texts.first_only
         holds.append(pattern.format(count=_number(facts.row_count, texts), total=total))
-    where = [texts.attached if facts.attached else texts.linked] if _web_link(facts.link) else []
+    where = [texts.attached if facts.attached else texts.linked] if web_link(facts.link) else []
     return (" ".join(holds), *where)
 
 
 def _about_failure(facts: MessageFacts, texts: Texts) -> tuple[str, ...]:
-    reason = _one_line(facts.failure_reason or "")
+    reason = one_line(facts.failure_reason or "")
     return (texts.failed, *([texts.reason.format(reason=reason)] if reason else []), texts.try_again)
 
 
@@ -132,19 +116,19 @@ def _link_note(facts: MessageFacts, texts: Texts) -> str:
 
 
 def _warnings(facts: MessageFacts, texts: Texts) -> tuple[str, ...]:
-    shown = tuple(_one_line(warning) for warning in facts.warnings[:MOST_WARNINGS])
+    shown = tuple(one_line(warning) for warning in facts.warnings[:MOST_WARNINGS])
     left = len(facts.warnings) - len(shown)
     return (*shown, texts.and_more.format(count=_number(left, texts))) if left else shown
 
 
 def _details(variant: EmailVariant, facts: MessageFacts, texts: Texts) -> tuple[tuple[str, str], ...]:
-    reference = (texts.reference, _one_line(facts.request_id))
+    reference = (texts.reference, one_line(facts.request_id))
     if variant == "failed":
         return (reference,)
     details = [(texts.file, _file(facts, texts)), (texts.in_file, _number(facts.row_count, texts))]
     if facts.failed_count:
         details.append((texts.not_exported, _number(facts.failed_count, texts)))
-    if facts.expires_at and _web_link(facts.link):
+    if facts.expires_at and web_link(facts.link):
         details.append((texts.works_until, _moment(facts.expires_at, facts, texts)))
     return (*details, reference)
 
@@ -158,7 +142,7 @@ def _filled(pattern: str, variant: EmailVariant, facts: MessageFacts, texts: Tex
 
 
 def _file(facts: MessageFacts, texts: Texts) -> str:
-    return _one_line(facts.file_name or "") or texts.file.lower()
+    return one_line(facts.file_name or "") or texts.file.lower()
 
 
 def _customers(count: int, texts: Texts) -> str:
@@ -166,23 +150,8 @@ def _customers(count: int, texts: Texts) -> str:
 
 
 def _number(number: int, texts: Texts) -> str:
-    return f"{number:,}".replace(",", texts.thousands)
+    return number_text(number, texts.language)
 
 
 def _moment(instant: datetime, facts: MessageFacts, texts: Texts) -> str:
-    """`25 November 2026, 14:05 (Asia/Jakarta, UTC+07:00)`."""
-    local = instant.astimezone(facts.zone)
-    offset = local.isoformat()[-6:]
-    month = texts.months[local.month - 1]
-    return f"{local.day} {month} {local.year}, {local:%H:%M} ({_one_line(facts.zone_name)}, UTC{offset})"
-
-
-def _web_link(link: str | None) -> str | None:
-    return link if link and _WEB_LINK.fullmatch(link) else None
-
-
-def _one_line(text: str) -> str:
-    """Without line breaks, control characters and the invisible ones that turn writing around; not endless."""
-    visible = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text)
-    line = " ".join(visible.split())
-    return line if len(line) <= LONGEST_TEXT_CHARACTERS else line[: LONGEST_TEXT_CHARACTERS - 1] + "…"
+    return moment_text(instant, facts.zone, facts.zone_name, texts.language)

@@ -60,7 +60,8 @@ def recording_server(answers: Answers = (200,)) -> Iterator[RecordingServer]:
                 return
             status, extra, content = (answer, {}, b"") if isinstance(answer, int) else answer
             self.send_response(status)
-            for name, value in {"Content-Length": str(len(content)), **extra}.items():
+            # Unsaid, the next request could go into the connection that is about to close.
+            for name, value in {"Content-Length": str(len(content)), "Connection": "close", **extra}.items():
                 self.send_header(name, value)
             self.end_headers()
             if self.command != "HEAD":

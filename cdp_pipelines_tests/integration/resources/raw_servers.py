@@ -1,6 +1,7 @@
 """Servers for tests that misbehave below HTTP: each connection is handed to a function that writes what it likes."""
 
 import contextlib
+import re
 import socket
 import ssl
 import subprocess
@@ -20,14 +21,18 @@ class Connection:
     server: "RawServer"
 
     def read_request(self) -> str:
-        """The next request up to its empty line; "" when the client is gone."""
+        """The next request with its body, if it has one; "" when the client is gone."""
         received = b""
-        while not received.endswith(b"\r\n\r\n"):
+        while b"\r\n\r\n" not in received:
             data = self.socket.recv(65_536)
             if not data:
                 return ""
             received += data
-        request = received.decode("latin-1")
+        head, _, body = received.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)\r\ncontent-length: *([0-9]+)", head)
+        while length and len(body) < int(length[1]) and (data := self.socket.recv(65_536)):
+            body += data
+        request = (head + b"\r\n\r\n" + body).decode("latin-1")
         self.server.requests.append(request)
         return request
 

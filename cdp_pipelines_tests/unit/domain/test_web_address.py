@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cdp_pipelines.domain.web_address import WebAddress, read_address, read_host, read_redirect
 from cdp_pipelines.resources.safe_http import FetchBlocked, FetchPolicy
-from cdp_pipelines.resources.safe_http_address import WebAddress, read_address, read_host, read_redirect
 
 ANY_HOST = FetchPolicy(allowed_hosts=None)
 

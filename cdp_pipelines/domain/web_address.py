@@ -1,8 +1,8 @@
 """Reading a URL that a stranger chose, and whether a policy lets it be fetched.
 
 Strict on purpose: what two readers could read differently is refused, and requests are built from the parts that are
-read here, never from the text. Not here: whether an IP address is public (`domain/public_address.py`), names and
-connections (`safe_http_network.py`).
+read here, never from the text. Not here: whether an IP address is public (`public_address.py`), names and connections
+(`cdp_pipelines.resources.safe_http_network`).
 """
 
 import re
@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 from urllib.parse import quote, urljoin
 
-from cdp_pipelines.resources.safe_http_errors import FetchBlocked
+from cdp_pipelines.domain.errors import PermanentFailure
 
 LARGEST_FETCH_BYTES: Final = 25 * 1024 * 1024
 LONGEST_URL: Final = 8_192
@@ -32,6 +32,16 @@ _THIS_MACHINE: Final = re.compile(r"(?:.*\.)?localhost(?:\.localdomain)?|ip6-(?:
 # What may stand in a path or query as it is; "%" because what is already encoded stays so.
 _KEPT_IN_PATH: Final = "/:@!$&'()*+,;=~%[]|"
 _KEPT_IN_QUERY: Final = _KEPT_IN_PATH + "?"
+
+
+class FetchBlocked(PermanentFailure):
+    """The address, or one that it redirects to, may not be fetched. Nothing was sent to a place that is forbidden.
+
+    The text names the host at most, never path or query: those may hold secrets or personal data.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("FETCH_BLOCKED", message)
 
 
 @dataclass(frozen=True, slots=True)
