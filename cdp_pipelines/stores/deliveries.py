@@ -65,7 +65,7 @@ class Deliveries:
 
     @waiting_out_outages
     def reopen(self, job_id: str, channel: Channel, *, now: datetime) -> None:
-        """Let a delivery be begun again that was begun `STALE_SECONDS` ago and never ended; for receivers who can tell."""
+        """Let one be begun anew that was begun `STALE_SECONDS` ago and never ended; for receivers who can tell."""
         with translating("recording a delivery"):
             self._deliveries.update_one(
                 {

@@ -1,7 +1,7 @@
 """Telling of an ended export: the email and the signed webhook, each recorded before it is sent.
 
-An export does not fail because nobody could be told of it: its document says all. What is not sent is tried again by the
-sweeper, `MOST_NOTICE_TRIES` times in all; then operators are alerted.
+An export does not fail because nobody could be told of it: its document says all. The sweeper tries again what was not
+sent, `MOST_NOTICE_TRIES` times in all; then operators are alerted.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""`entity_export_requests`: queued requests in, one run each out; before that, the exports of schedules that are due."""
+"""`entity_export_requests`: queued requests in, one run each out; schedules that are due ask first."""
 
 import dagster as dg
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import dagster as dg
 import pytest
 
+from cdp_pipelines_tests.integration.pipelines.entity_harness import EntityExportsOf
 from cdp_pipelines_tests.integration.pipelines.harness import Db, Exports
 from cdp_pipelines_tests.integration.pipelines.migration_harness import Migrations
 from cdp_pipelines_tests.integration.pipelines.notes_harness import Notes
@@ -37,6 +38,29 @@ def make_exports(
     yield make
     for exports in made:
         exports.close()
+
+
+@pytest.fixture
+def make_entities(
+    stack_env: Mapping[str, str], mongo_db: Db, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., EntityExportsOf]]:
+    """Makes a company with entity exports; closed after the test."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
+        monkeypatch.setenv(name, stack_env[name])
+    made: list[EntityExportsOf] = []
+
+    def make(**options: Any) -> EntityExportsOf:
+        made.append(EntityExportsOf(stack_env, mongo_db, tmp_path, **options))
+        return made[-1]
+
+    yield make
+    for entities in made:
+        entities.close()
+
+
+@pytest.fixture
+def entities(make_entities: Callable[..., EntityExportsOf]) -> EntityExportsOf:
+    return make_entities()
 
 
 @pytest.fixture
