@@ -8,7 +8,8 @@ from cdp_pipelines.domain.admission import Admitted, Rejected
 from cdp_pipelines.domain.entity_export.admission import EntityExportFacts, admit
 from cdp_pipelines.domain.entity_export.catalogue import ENTITIES
 from cdp_pipelines.domain.entity_export.request import EntityExportRequest
-from cdp_pipelines.domain.entity_export.templates import TemplateProblem, merged
+from cdp_pipelines.domain.entity_export.templates import TEMPLATE_INVALID, merged
+from cdp_pipelines.domain.errors import PermanentFailure
 from cdp_pipelines.domain.events import event_line
 from cdp_pipelines.pipelines.entity_export.services import EntityServices
 from cdp_pipelines.pipelines.exports.ending import refused
@@ -25,8 +26,8 @@ def judge(services: EntityServices, document: Mapping[str, Any]) -> Admitted[Ent
     if company is not None and document.get("template"):
         try:
             document = _with_template(services, company.company_sso_id, document)
-        except TemplateProblem as exc:
-            problem = str(exc)
+        except PermanentFailure as exc:
+            problem = exc.message
     facts = EntityExportFacts(company=company, webhook_problem=services.webhook_problem, template_problem=problem)
     return admit(document, facts)
 
@@ -35,13 +36,20 @@ def _with_template(services: EntityServices, company_sso_id: str, document: Mapp
     """The request with what its template says where it says nothing itself.
 
     Raises:
-        TemplateProblem: the company has none of that name, or it is of another object.
+        PermanentFailure: the company has none of that name, or it is of another object.
     """
-    name = document["template"]
+    name, parameters = document["template"], document.get("parameters")
     template = services.templates.find(company_sso_id, name) if isinstance(name, str) else None
     if template is None:
-        raise TemplateProblem("The company has no export template of the name that the request gives.")
-    return merged(template, document)
+        raise PermanentFailure(TEMPLATE_INVALID, "The company has no export template of the name that is given.")
+    if parameters is not None and not isinstance(parameters, Mapping):
+        return document
+    asked = document.get("exported_object")
+    return {
+        **document,
+        "exported_object": template.get("exported_object") if asked is None else asked,
+        "parameters": merged(template, parameters, exported_object=asked),
+    }
 
 
 def reread(services: EntityServices, document: Mapping[str, Any]) -> EntityExportRequest:

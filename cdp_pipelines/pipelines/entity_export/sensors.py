@@ -5,7 +5,9 @@ import dagster as dg
 from cdp_pipelines.pipelines.entity_export.jobs import entity_export_job
 from cdp_pipelines.pipelines.entity_export.kind import ENTITY_EXPORT
 from cdp_pipelines.pipelines.entity_export.services import EntityExportResource
+from cdp_pipelines.pipelines.exports.config import MOST_LAUNCHES_A_TICK
 from cdp_pipelines.pipelines.exports.launching import launch_waiting
+from cdp_pipelines.stores.migrations.runner import Migrator
 
 
 @dg.sensor(
@@ -13,11 +15,16 @@ from cdp_pipelines.pipelines.exports.launching import launch_waiting
     job=entity_export_job,
     minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Claims scheduled export requests in exports, checks admission, launches one run for each admitted one "
-    "and ends the others as ERROR.",
+    description="Has schedules that are due ask for their exports, then claims scheduled requests in exports, checks "
+    "admission, launches one run for each admitted one and ends the others as ERROR.",
 )
 def entity_export_requests(
     context: dg.SensorEvaluationContext, entity_export: EntityExportResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """One bounded read of the queue, one claim and one judgement a request."""
-    return launch_waiting(context, ENTITY_EXPORT, entity_export.services())
+    """Fire what is due, then one bounded read of the queue, one claim and one judgement a request."""
+    services = entity_export.services()
+    Migrator(services.database).require_current()
+    for schedule in services.schedules.due(services.now(), MOST_LAUNCHES_A_TICK):
+        export_id = services.schedules.fire(schedule, now=services.now())
+        context.log.info("schedule %s: %s", schedule["_id"], f"asked for {export_id}" if export_id else "switched off")
+    return launch_waiting(context, ENTITY_EXPORT, services)
