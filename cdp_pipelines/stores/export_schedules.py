@@ -1,0 +1,211 @@
+"""`export_schedules`: the recurring entity exports of each company, and putting their requests into the queue (SPEC 4).
+
+{_id, company_sso_id, name, exported_object, parameters, template?, cron, timezone, user_sso_id, email?, locale?,
+ webhook?, enabled, next_run_at, last_run_at, last_slot, last_export_id, missed, error, created_at, updated_at}
+
+`missed` counts slots that were left out because nothing looked in time; `error` says why a schedule was switched off.
+A slot makes one request however many look and whoever is killed: the request's id is derived from schedule and slot,
+so inserting it again changes nothing, and only then `next_run_at` moves on, if it is still what was read.
+"""
+
+import hashlib
+from datetime import datetime
+from typing import Any, cast
+
+from bson import ObjectId
+from pymongo import ReturnDocument
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from cdp_pipelines.domain.entity_export.schedules import (
+    SCHEDULE_INVALID,
+    DueSlot,
+    ScheduleDraft,
+    due_slot,
+    next_slot,
+    read_cadence,
+    request_of,
+)
+from cdp_pipelines.domain.entity_export.templates import name_problem
+from cdp_pipelines.domain.errors import PermanentFailure
+from cdp_pipelines.stores.errors import translating, waiting_out_outages
+
+Document = dict[str, Any]
+Documents = list[Document]
+
+
+class ExportSchedules:
+    """The schedules of one company for people, those of all for the sensor that fires them."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._schedules = database["export_schedules"]
+        self._exports = database["exports"]
+
+    @waiting_out_outages
+    def save(self, company_sso_id: str, draft: ScheduleDraft, *, now: datetime) -> Document:
+        """Keep a schedule; one of the same name is replaced.
+
+        It first runs at its next time after now. A slot that is due already stays due where cron and zone are the same.
+
+        Raises:
+            PermanentFailure: `invalid_export_schedule` or `schedule_too_frequent`.
+        """
+        problem = name_problem(draft.name)
+        if problem is not None:
+            raise PermanentFailure(SCHEDULE_INVALID, problem, details={"field": "name"})
+        cadence = read_cadence(draft.cron, draft.timezone)
+        with translating("saving an export schedule"):
+            before = self._schedules.find_one({"company_sso_id": company_sso_id, "name": draft.name})
+            values = _values(draft) | {"cron": cadence.cron, "timezone": cadence.zone.key, "updated_at": now}
+            if before is None or any(before.get(key) != values[key] for key in ("cron", "timezone", "enabled")):
+                values |= {"next_run_at": next_slot(cadence, now), "error": None}
+            try:
+                return self._upsert(company_sso_id, draft.name, values, now)
+            except DuplicateKeyError:
+                # Another made it in between, so now there is one to change.
+                return self._upsert(company_sso_id, draft.name, values, now)
+
+    def _upsert(self, company_sso_id: str, name: str, values: Document, now: datetime) -> Document:
+        kept = {key: value for key, value in values.items() if value is not None or key == "error"}
+        gone = {key: "" for key in values if key not in kept}
+        first = {
+            "_id": schedule_id(company_sso_id, name),
+            "created_at": now,
+            **dict.fromkeys(("last_run_at", "last_slot", "last_export_id")),
+            "missed": 0,
+        }
+        saved = self._schedules.find_one_and_update(
+            {"company_sso_id": company_sso_id, "name": name},
+            {"$set": kept, "$setOnInsert": first, **({"$unset": gone} if gone else {})},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        return cast(Document, saved)
+
+    @waiting_out_outages
+    def find(self, company_sso_id: str, name: str) -> Document | None:
+        """The company's schedule of this name."""
+        with translating("reading an export schedule"):
+            return self._schedules.find_one({"company_sso_id": company_sso_id, "name": name})
+
+    @waiting_out_outages
+    def list(self, company_sso_id: str) -> Documents:
+        """The company's schedules by name."""
+        with translating("reading export schedules"):
+            return [*self._schedules.find({"company_sso_id": company_sso_id}).sort([("name", 1)])]
+
+    @waiting_out_outages
+    def remove(self, company_sso_id: str, name: str) -> bool:
+        """Remove a schedule; False when there was none. Exports that it made go on."""
+        with translating("removing an export schedule"):
+            return self._schedules.delete_one({"company_sso_id": company_sso_id, "name": name}).deleted_count == 1
+
+    @waiting_out_outages
+    def set_enabled(self, company_sso_id: str, name: str, *, enabled: bool, now: datetime) -> bool:
+        """Switch a schedule on or off; False when there is none. Switched on, it runs at its next time after now.
+
+        Raises:
+            PermanentFailure: as `save`, if what stands in the document is wrong.
+        """
+        with translating("switching an export schedule"):
+            schedule = self._schedules.find_one({"company_sso_id": company_sso_id, "name": name})
+            if schedule is None:
+                return False
+            changes: Document = {"enabled": enabled, "updated_at": now}
+            if enabled and schedule.get("enabled") is not True:
+                cadence = read_cadence(schedule.get("cron"), schedule.get("timezone"))
+                changes |= {"next_run_at": next_slot(cadence, now), "error": None}
+            scope = {"_id": schedule["_id"], "company_sso_id": company_sso_id}
+            return self._schedules.update_one(scope, {"$set": changes}).matched_count == 1
+
+    @waiting_out_outages
+    def due(self, now: datetime, limit: int) -> Documents:
+        """Schedules of all companies whose time has come, the longest overdue first."""
+        with translating("looking for due export schedules"):
+            due = self._schedules.find({"enabled": True, "next_run_at": {"$lte": now}})
+            return [*due.sort([("next_run_at", 1), ("_id", 1)]).limit(limit)]
+
+    def fire(self, schedule: Document, *, now: datetime) -> str | None:
+        """Put the request of a due schedule's newest slot into the queue, and have it wait for the next one.
+
+        Returns the export's id; None when this schedule cannot run and was switched off, with the reason on it.
+        """
+        try:
+            cadence = read_cadence(schedule.get("cron"), schedule.get("timezone"))
+            due = due_slot(cadence, schedule["next_run_at"], now=now)
+        except PermanentFailure as exc:
+            self.switch_off(schedule, exc, now=now)
+            return None
+        request = request_of(schedule, due.slot, now=now)
+        self.enqueue(request)
+        self.advance(schedule, due, request["id"], now=now)
+        return str(request["id"])
+
+    @waiting_out_outages
+    def enqueue(self, request: Document) -> bool:
+        """Put a schedule's request into `exports`; False when it is there already, in whatever state."""
+        # `_id` too is derived, so it is unique whatever indexes there are.
+        document = {"_id": ObjectId(str(request["id"]).removeprefix("exp_")), **request}
+        with translating("queueing a scheduled export"):
+            try:
+                self._exports.insert_one(document)
+            except DuplicateKeyError:
+                return False
+        return True
+
+    @waiting_out_outages
+    def advance(self, schedule: Document, due: DueSlot, export_id: str, *, now: datetime) -> bool:
+        """Have the schedule, as it was read, wait for its next slot; False when another did, or it was changed."""
+        with translating("moving an export schedule on"):
+            moved = self._schedules.update_one(
+                _as_read(schedule),
+                {
+                    "$set": {
+                        "next_run_at": due.next_run_at,
+                        "last_run_at": now,
+                        "last_slot": due.slot,
+                        "last_export_id": export_id,
+                    },
+                    "$inc": {"missed": due.skipped},
+                },
+            )
+        return moved.modified_count == 1
+
+    @waiting_out_outages
+    def switch_off(self, schedule: Document, failure: PermanentFailure, *, now: datetime) -> bool:
+        """Switch off a schedule that cannot run, with the reason; False when it was changed since it was read."""
+        error = {"code": failure.code, "message": failure.message, "details": failure.details}
+        with translating("switching off an export schedule"):
+            off = self._schedules.update_one(
+                _as_read(schedule), {"$set": {"enabled": False, "error": error, "updated_at": now}}
+            )
+        return off.modified_count == 1
+
+
+def schedule_id(company_sso_id: str, name: str) -> str:
+    """`sch_` and 24 hex digits, always the same for a company and a name."""
+    # Lengths first, so that no two pairs run together into one text.
+    identity = f"{len(company_sso_id)}:{company_sso_id}:{name}"
+    return "sch_" + hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def _values(draft: ScheduleDraft) -> Document:
+    return {
+        "exported_object": draft.exported_object,
+        "parameters": dict(draft.parameters),
+        "template": draft.template,
+        "user_sso_id": draft.user_sso_id,
+        "email": draft.email,
+        "locale": draft.locale,
+        "webhook": dict(draft.webhook) if draft.webhook is not None else None,
+        "enabled": draft.enabled,
+    }
+
+
+def _as_read(schedule: Document) -> Document:
+    return {
+        "_id": schedule["_id"],
+        "company_sso_id": schedule["company_sso_id"],
+        "enabled": True,
+        "next_run_at": schedule["next_run_at"],
+    }
