@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from cdp_pipelines.domain.entity_export.catalogue import ENTITIES
 from cdp_pipelines.domain.entity_export.delivery import CANCELED, DONE, ERROR
 from cdp_pipelines.domain.errors import CdpError
 from cdp_pipelines.domain.events import event_line
+from cdp_pipelines.pipelines.entity_export.figures import count_ended, format_of, object_of, seconds_of
 from cdp_pipelines.pipelines.entity_export.notices import send_notices
 from cdp_pipelines.pipelines.entity_export.services import EntityServices
 from cdp_pipelines.pipelines.exports.ending import remove_files
@@ -52,9 +52,7 @@ def finish(services: EntityServices, document: Document) -> bool:
             cached="cached_from" in document,
         )
     )
-    services.metrics.count(
-        object_of(document), DONE, rows=result["record_count"], size_bytes=total_bytes, seconds=seconds
-    )
+    count_ended(services, document, DONE, rows=result["record_count"], size_bytes=total_bytes, seconds=seconds)
     return True
 
 
@@ -72,7 +70,7 @@ def fail(services: EntityServices, document: Document, error: CdpError) -> str |
     document = {**document, **changes, "status": ERROR}
     _remove_files(services, document)
     _audit(services, document, "failed")
-    services.metrics.count(object_of(document), ERROR, seconds=seconds_of(services, document))
+    count_ended(services, document, ERROR, seconds=seconds_of(services, document))
     logger.info(
         event_line(
             "entity_export_failed",
@@ -96,7 +94,7 @@ def cancel(services: EntityServices, document: Document) -> str | None:
     document = {**document, **changes, "status": CANCELED}
     _remove_files(services, document)
     _audit(services, document, "canceled")
-    services.metrics.count(object_of(document), CANCELED, seconds=seconds_of(services, document))
+    count_ended(services, document, CANCELED, seconds=seconds_of(services, document))
     send_notices(services, document)
     return CANCELED
 
@@ -120,25 +118,6 @@ def purge(services: EntityServices, document: Document, *, by: str) -> None:
         services.jobs.forget_shared_files(company, result["key"])
     services.jobs.purge(export_id, company, now=services.now())
     services.records.audit(export_id, company, "purged", {"purged_by": by}, now=services.now())
-
-
-def object_of(document: Mapping[str, Any]) -> str:
-    """The exported object's name, for figures and events; `unknown` where it is none."""
-    name = document.get("exported_object")
-    return name if isinstance(name, str) and name in ENTITIES else "unknown"
-
-
-def format_of(document: Mapping[str, Any]) -> str:
-    """The format as it is called in figures."""
-    parameters = document.get("parameters")
-    asked = parameters.get("format") if isinstance(parameters, Mapping) else None
-    return asked.upper() if isinstance(asked, str) and asked else "CSV"
-
-
-def seconds_of(services: EntityServices, document: Mapping[str, Any]) -> float:
-    """How long the export has been worked on."""
-    started = document.get("started_at") or services.now()
-    return float(round((services.now() - started).total_seconds(), 3))
 
 
 def _notices(document: Mapping[str, Any]) -> Document:

@@ -6,11 +6,12 @@ from typing import Any
 
 from cdp_pipelines.domain.admission import Admitted, Rejected
 from cdp_pipelines.domain.entity_export.admission import EntityExportFacts, admit
-from cdp_pipelines.domain.entity_export.catalogue import ENTITIES
+from cdp_pipelines.domain.entity_export.delivery import ERROR
 from cdp_pipelines.domain.entity_export.request import EntityExportRequest
 from cdp_pipelines.domain.entity_export.templates import TEMPLATE_INVALID, merged
 from cdp_pipelines.domain.errors import PermanentFailure
 from cdp_pipelines.domain.events import event_line
+from cdp_pipelines.pipelines.entity_export.figures import count_ended, object_of
 from cdp_pipelines.pipelines.entity_export.services import EntityServices
 from cdp_pipelines.pipelines.exports.ending import refused
 
@@ -74,18 +75,16 @@ def reject(services: EntityServices, document: Mapping[str, Any], rejected: Reje
 
 def tell_of_refusal(services: EntityServices, document: Mapping[str, Any], rejected: Rejected) -> None:
     """A refused request in events and figures; never what it asked for, which may be anything."""
-    name = document.get("exported_object")
-    exported_object = name if isinstance(name, str) and name in ENTITIES else "unknown"
     logger.info(
         event_line(
             "entity_export_failed",
             request_id=_text(document.get("id")),
             company_sso_id=_text(document.get("company_sso_id")),
-            exported_object=exported_object,
+            exported_object=object_of(document),
             failure_reason=rejected.code,
         )
     )
-    services.metrics.count(exported_object, "ERROR")
+    count_ended(services, document, ERROR)
 
 
 def _text(value: object) -> str:

@@ -11,6 +11,7 @@ import dagster as dg
 from cdp_pipelines.domain.errors import CancelRequested, CdpError
 from cdp_pipelines.pipelines.entity_export import conclude, intake
 from cdp_pipelines.pipelines.entity_export.config import LoadExportConfig
+from cdp_pipelines.pipelines.entity_export.figures import format_of, object_of
 from cdp_pipelines.pipelines.entity_export.kind import ENTITY_EXPORT
 from cdp_pipelines.pipelines.entity_export.notices import send_notices
 from cdp_pipelines.pipelines.entity_export.results import look_for_result, result_of, with_links
@@ -119,8 +120,8 @@ def _figures(document: Document) -> dict[str, Any]:
     rows = result.get("record_count", 0)
     return {
         "dagster/row_count": rows,
-        "exported_object": conclude.object_of(document),
-        "format": conclude.format_of(document),
+        "exported_object": object_of(document),
+        "format": format_of(document),
         "columns": len(document.get("exported_fields") or []),
         "size_bytes": result.get("total_bytes", result.get("size_bytes", 0)),
         "files": len(result.get("parts") or [result]),

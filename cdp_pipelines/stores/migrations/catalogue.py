@@ -141,7 +141,7 @@ MIGRATIONS: Final = (
             *_of_entities("customers", "updated_at", "referrer_id"),
             *_of_entities("products", "updated_at"),
             *_of_entities("skus", "updated_at"),
-            *_of_entities("points_expirations", "created_at"),
+            *_of_entities("points_expirations", "updated_at"),
             *_of_entities("voucher_transactions", "created_at"),
             Index("export_templates", "uniq_company_name", [_COMPANY, ("name", 1)], {"unique": True}),
             Index("export_schedules", "uniq_company_name", [_COMPANY, ("name", 1)], {"unique": True}),

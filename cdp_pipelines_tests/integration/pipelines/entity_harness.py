@@ -2,14 +2,13 @@
 
 import secrets
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from pydantic import PrivateAttr
 from pymongo import monitoring
 from pymongo.database import Database
 
@@ -73,13 +72,14 @@ class Watcher(monitoring.CommandListener):
         """Not needed."""
 
 
-class WatchedMongo(CdpMongoResource):
-    """MongoDB under listeners."""
+def watched_mongo(uri: str, database: str, watchers: Sequence[Watcher]) -> CdpMongoResource:
+    """MongoDB under listeners; a class of its own, since Dagster makes resources anew from their settings."""
 
-    _listeners: list[Any] = PrivateAttr(default_factory=list)
+    class WatchedMongo(CdpMongoResource):
+        def client_options(self) -> dict[str, Any]:
+            return {"event_listeners": list(watchers)}
 
-    def client_options(self) -> dict[str, Any]:
-        return {"event_listeners": self._listeners}
+    return WatchedMongo(uri=uri, database_name=database)
 
 
 class EntityExportsOf:
@@ -88,6 +88,7 @@ class EntityExportsOf:
     def __init__(self, env: Mapping[str, str], database: Db, tmp_path: Path, **options: Any) -> None:
         self.env, self.db, self.tmp_path = env, database, tmp_path
         self.company = f"company-{uuid.uuid4().hex[:12]}"
+        self._options = options
         self.resource = entity_resource(env, database.name, **options)
         self._stack = ExitStack()
         self.instance = self._stack.enter_context(dg.DagsterInstance.ephemeral())
@@ -162,9 +163,8 @@ class EntityExportsOf:
 
     def run_watched(self, request: dg.RunRequest, *watchers: Watcher) -> dg.ExecuteInProcessResult:
         """Execute one run request under the driver's listeners."""
-        mongo = WatchedMongo(uri=self.env["CDP_MONGO_URI"], database_name=self.db.name)
-        mongo._listeners = list(watchers)
-        watched = self.resource.model_copy(update={"cdp_mongo": mongo})
+        mongo = watched_mongo(self.env["CDP_MONGO_URI"], self.db.name, watchers)
+        watched = entity_resource(self.env, self.db.name, cdp_mongo=mongo, **self._options)
         try:
             return self.run(request, entity_export=watched, cdp_mongo=mongo)
         finally:
