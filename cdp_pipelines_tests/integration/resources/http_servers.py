@@ -60,6 +60,8 @@ def recording_server(answers: Answers = (200,)) -> Iterator[RecordingServer]:
                 return
             status, extra, content = (answer, {}, b"") if isinstance(answer, int) else answer
             self.send_response(status)
+            # Said, not only done: a client that reuses the connection just before it closes loses an attempt.
+            self.send_header("Connection", "close")
             for name, value in {"Content-Length": str(len(content)), **extra}.items():
                 self.send_header(name, value)
             self.end_headers()
