@@ -1,4 +1,6 @@
-"""XLSX files: one sheet of real cells, written row by row, so that memory does not grow with rows.
+"""XLSX files: sheets of real cells, written row by row, so that memory does not grow with rows.
+
+Only in `close` it does: the library makes the compressed file in memory (a full sheet of 4 columns: 20 MB, of 12: 47).
 
 Texts stay texts (never a formula or a link), numbers are finite, dates are serial numbers with a date format. The
 library (rust_xlsxwriter) is chosen by benchmark, see `benchmarks/render.py`.
@@ -27,6 +29,7 @@ MAX_TEXT_UNITS: Final = 32_767
 MAX_ROWS: Final = 1_048_575
 MAX_COLUMNS: Final = 16_384
 SHEET_NAME: Final = "Customers"
+_LONGEST_SHEET_NAME: Final = 31
 
 # Named, since a cell without any style would take the style of its column.
 _GENERAL: Final = CellStyle("General")
@@ -42,9 +45,21 @@ _FIRST_SERIAL: Final = 61
 
 
 class XlsxFile(TableFileBase[XlsxCell]):
-    """A sheet being written, with a bold, frozen header. The file appears when it is closed."""
+    """A sheet being written, with a bold, frozen header. The file appears when it is closed.
 
-    def __init__(self, path: Path, columns: Sequence[SheetColumn]) -> None:
+    With `further_sheets` rows that a sheet has no room for go on in another one like it ("Vouchers", "Vouchers 2").
+    `rows_a_sheet` are the rows under the header, at most `MAX_ROWS`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        columns: Sequence[SheetColumn],
+        *,
+        sheet_name: str = SHEET_NAME,
+        further_sheets: bool = False,
+        rows_a_sheet: int = MAX_ROWS,
+    ) -> None:
         from rvgsrust_xlsxwriter import Workbook
 
         super().__init__(path, columns)
@@ -56,14 +71,29 @@ class XlsxFile(TableFileBase[XlsxCell]):
         self._book = Workbook(str(path))
         # The library keeps rows in a nameless temporary file; beside the target there is room for it if for anything.
         self._book.set_tempdir(str(path.absolute().parent))
-        self._sheet = self._book.add_worksheet(SHEET_NAME, constant_memory=True)
         self._formats: dict[CellStyle, Format] = {}
         self._column_styles: list[CellStyle | None] = [None] * len(columns)
+        self._columns = tuple(columns)
+        self._sheet_name = sheet_name
+        self._further_sheets = further_sheets
+        self._rows_a_sheet = rows_a_sheet
+        self._bold = self._book.add_format().set_bold()
+        self._sheets = 0
+        self._begin_sheet()
+
+    def _begin_sheet(self) -> None:
+        """A sheet like those before it, which are on their way to the disk."""
+        self._sheets += 1
+        self._sheet_rows = 0
+        ending = f" {self._sheets}" if self._sheets > 1 else ""
+        name = self._sheet_name[: _LONGEST_SHEET_NAME - len(ending)] + ending
+        self._sheet = self._book.add_worksheet(name, constant_memory=True)
         self._sheet.freeze_panes(1, 0)
-        bold = self._book.add_format().set_bold()
-        for index, column in enumerate(columns):
+        for index, (column, style) in enumerate(zip(self._columns, self._column_styles, strict=True)):
             self._sheet.set_column_width(index, column.width)
-            self._sheet.write(0, index, self._text(column.header), bold)
+            if style is not None:
+                self._sheet.set_column_format(index, self._format(style))
+            self._sheet.write(0, index, self._text(column.header), self._bold)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -83,16 +113,27 @@ class XlsxFile(TableFileBase[XlsxCell]):
     def _discard(self) -> None:
         # Book and sheet hold each other, and the temporary file with them: do not wait for the garbage collector.
         self._formats.clear()
-        del self._sheet, self._book
+        del self._sheet, self._book, self._bold
 
     def _append(self, columns: Sequence[Sequence[XlsxCell]]) -> None:
-        if self.row_count + len(columns[0]) > MAX_ROWS:
-            raise PermanentFailure("XLSX_TOO_MANY_ROWS", f"A sheet holds {MAX_ROWS:,} rows. Choose CSV, or fewer rows.")
+        room = self._rows_a_sheet - self._sheet_rows
+        if len(columns[0]) > room and not self._further_sheets:
+            raise PermanentFailure(
+                "XLSX_TOO_MANY_ROWS", f"A sheet holds {self._rows_a_sheet:,} rows. Choose CSV, or fewer rows."
+            )
+        while len(columns[0]) > room:
+            self._write([column[:room] for column in columns])
+            columns = [column[room:] for column in columns]
+            self._begin_sheet()
+            room = self._rows_a_sheet
+        self._write(columns)
+
+    def _write(self, columns: Sequence[Sequence[XlsxCell]]) -> None:
         exceptions: Exceptions = {}
         native = [self._column(index, cells, exceptions) for index, cells in enumerate(columns)]
         sheet = self._sheet
         for place, row in enumerate(map(list, zip(*native, strict=True))):
-            number = self.row_count + 1 + place
+            number = self._sheet_rows + 1 + place
             sheet.write_row(number, 0, row)
             if place in exceptions:
                 for index, value, form in exceptions[place]:
@@ -100,10 +141,11 @@ class XlsxFile(TableFileBase[XlsxCell]):
             elif row.count(None) == self._width:
                 # A row with nothing in it is a row all the same: readers count those that are there.
                 sheet.write(number, 0, "", self._format(_GENERAL))
+        self._sheet_rows += len(columns[0])
 
     def _column(self, index: int, cells: Sequence[XlsxCell], exceptions: Exceptions) -> list[Native]:
         """What the library can write without a format a cell, which costs three times as much; the rest apart."""
-        if not self.row_count:
+        if not self._sheet_rows and self._column_styles[index] is None:
             self._adopt_style(index, cells)
         own = self._column_styles[index]
         native: list[Native] = []

@@ -2,7 +2,7 @@
 
 Belongs here: connecting, uploading, reading, deleting, with bounded waits. Not here: what a key is called
 (`cdp_pipelines.domain.contact_export.delivery`), links that expire (`object_store_links`), the bucket's own expiry
-rule (`object_store_expiry`).
+rule (`object_store_expiry`), files sent while they are being made (`object_store_upload`).
 """
 
 import hashlib
@@ -23,6 +23,7 @@ from cdp_pipelines.resources.object_store_connection import StoreConnection
 from cdp_pipelines.resources.object_store_errors import refuses_encryption, translating
 from cdp_pipelines.resources.object_store_expiry import ExpiryRuleStatus, ensure_expiry_rule, expiry_rule_status
 from cdp_pipelines.resources.object_store_links import PresignedLink, presigned_link
+from cdp_pipelines.resources.object_store_upload import StreamingUpload, abort_uploads
 
 if TYPE_CHECKING:
     from boto3.s3.transfer import TransferConfig
@@ -84,26 +85,30 @@ class ObjectStore:
         """
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        extra: dict[str, Any] = {
-            "ContentType": content_type,
-            "ContentDisposition": attachment_disposition(download_name),
-            "Metadata": {"request-id": _NOT_IN_METADATA.sub("_", request_id), "sha256": sha256},
-        }
 
         def send(arguments: dict[str, Any]) -> None:
             self._client.upload_file(str(path), self._bucket, key, ExtraArgs=arguments, Config=_transfer_config())
 
-        self._encrypting(send, extra)
-        with translating("checking an uploaded file"):
-            head = self._client.head_object(Bucket=self._bucket, Key=key)
-        if head["ContentLength"] != path.stat().st_size:
-            raise TransientFailure("OBJECT_STORE_UNAVAILABLE", "The object store kept a different size than was sent.")
-        return StoredObject(
-            key=key,
-            size_bytes=head["ContentLength"],
-            sha256=sha256,
-            encryption=str(head.get("ServerSideEncryption", "")),
+        self._encrypting(send, _headers(content_type, download_name, request_id, {"sha256": sha256}))
+        return self._checked(key, path.stat().st_size, sha256)
+
+    def open_upload(self, *, key: str, content_type: str, download_name: str, request_id: str) -> StreamingUpload:
+        """A file to be written to `key` while it is being made; nothing is contacted yet. See `StreamingUpload`.
+
+        The object carries the rest as `upload_file` says, but no `sha256`, which is not known before its end.
+        """
+        return StreamingUpload(
+            self._client,
+            self._bucket,
+            key,
+            _headers(content_type, download_name, request_id, {}),
+            encrypting=self._encrypting,
+            checked=self._checked,
         )
+
+    def abort_uploads(self, key: str) -> int:
+        """Give up all uploads in parts to exactly this key, such as a killed process leaves; returns how many."""
+        return abort_uploads(self._client, self._bucket, key)
 
     def put_stream(
         self,
@@ -125,14 +130,7 @@ class ObjectStore:
             body.seek(0)
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, **extra)
 
-        self._encrypting(
-            send,
-            {
-                "ContentType": content_type,
-                "ContentDisposition": attachment_disposition(download_name),
-                "Metadata": {**metadata, "request-id": _NOT_IN_METADATA.sub("_", request_id)},
-            },
-        )
+        self._encrypting(send, _headers(content_type, download_name, request_id, metadata))
 
     def _encrypting(self, send: Callable[[dict[str, Any]], None], extra: dict[str, Any]) -> None:
         """Send with encryption at rest, unless the store refuses to and may."""
@@ -146,6 +144,16 @@ class ObjectStore:
             _log.warning("The object store offers no encryption at rest; files are stored without it.")
             self._encryption = "off"
             self._encrypting(send, extra)
+
+    def _checked(self, key: str, size_bytes: int, sha256: str) -> StoredObject:
+        """What the store has under `key`, if it has as many bytes as were sent."""
+        with translating("checking an uploaded file"):
+            head = self._client.head_object(Bucket=self._bucket, Key=key)
+        if head["ContentLength"] != size_bytes:
+            raise TransientFailure("OBJECT_STORE_UNAVAILABLE", "The object store kept a different size than was sent.")
+        return StoredObject(
+            key=key, size_bytes=size_bytes, sha256=sha256, encryption=str(head.get("ServerSideEncryption", ""))
+        )
 
     def presign(self, key: str, *, valid_seconds: int, download_name: str | None = None) -> PresignedLink:
         """A link to `key` for whoever holds it. See `object_store_links.presigned_link`."""
@@ -308,6 +316,14 @@ def read_encryption(text: str) -> Encryption:
         if mode.casefold() == text.casefold():
             return cast(Encryption, mode)
     raise ConfigurationError("SETTING_INVALID", "CDP_S3_ENCRYPTION must be one of auto, AES256, aws:kms, off.")
+
+
+def _headers(content_type: str, download_name: str, request_id: str, metadata: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "ContentType": content_type,
+        "ContentDisposition": attachment_disposition(download_name),
+        "Metadata": {**metadata, "request-id": _NOT_IN_METADATA.sub("_", request_id)},
+    }
 
 
 def _transfer_config() -> "TransferConfig":

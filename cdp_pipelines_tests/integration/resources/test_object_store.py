@@ -9,27 +9,16 @@ import uuid
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from cdp_pipelines.domain.errors import ConfigurationError, PermanentFailure
 from cdp_pipelines.resources.object_store import MULTIPART_FROM_BYTES, ObjectStore, ObjectStoreResource
-from cdp_pipelines.resources.object_store_connection import StoreConnection
+from cdp_pipelines_tests.integration.resources.object_stores import connect
 
 pytestmark = pytest.mark.integration
 DEADLINE_SECONDS = 15
-
-
-def connect(stack_env: Mapping[str, str], **changes: str) -> ObjectStore:
-    settings: dict[str, Any] = {
-        "bucket": stack_env["CDP_S3_BUCKET"],
-        "endpoint_url": stack_env["CDP_S3_ENDPOINT_URL"],
-        "access_key_id": stack_env["AWS_ACCESS_KEY_ID"],
-        "secret_access_key": stack_env["AWS_SECRET_ACCESS_KEY"],
-    }
-    return ObjectStore(StoreConnection(**(settings | changes)))
 
 
 @pytest.fixture

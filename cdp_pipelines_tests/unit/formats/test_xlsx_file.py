@@ -1,5 +1,6 @@
 # ruff: noqa: DTZ001
 # Sheets have naive wall clocks.
+import zipfile
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from cdp_pipelines.domain.cells import CellStyle, SheetColumn, StyledCell, XlsxCell
 from cdp_pipelines.domain.errors import PermanentFailure
-from cdp_pipelines.formats.xlsx_file import MAX_TEXT_UNITS, XlsxFile
+from cdp_pipelines.formats.xlsx_file import MAX_ROWS, MAX_TEXT_UNITS, XlsxFile
 from cdp_pipelines_tests.unit.formats.reopening import data_cells, open_sheet
 
 DATE = CellStyle("yyyy-mm-dd")
@@ -206,10 +207,8 @@ def test_the_file_appears_when_it_is_closed_and_not_if_it_fails(tmp_path: Path) 
 def test_the_limits_of_a_sheet_are_plain_failures(tmp_path: Path) -> None:
     with pytest.raises(PermanentFailure, match="16384"):
         XlsxFile(tmp_path / "a.xlsx", [SheetColumn("a")] * 16_385)
-    table = XlsxFile(tmp_path / "a.xlsx", [SheetColumn("a")])
-    table.row_count = 1_048_575
-    with pytest.raises(PermanentFailure, match="1,048,575"), table:
-        table.write_rows([["x"]])
+    with pytest.raises(PermanentFailure, match="1,048,575"), XlsxFile(tmp_path / "a.xlsx", [SheetColumn("a")]) as table:
+        table.write_columns([["x"] * 1_048_576])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -219,3 +218,85 @@ def test_the_properties_name_nobody(tmp_path: Path) -> None:
 
     assert not properties.creator
     assert not properties.lastModifiedBy
+
+
+def sheets_of(path: Path) -> list[Any]:
+    open_sheet(path)
+    return list(openpyxl.load_workbook(path).worksheets)
+
+
+def test_rows_go_on_in_further_sheets_that_are_like_the_first(tmp_path: Path) -> None:
+    columns = [SheetColumn("Code", 33.0), SheetColumn("=When")]
+    rows: list[list[XlsxCell]] = [
+        [f"c{number}", StyledCell(datetime(2024, 1, 1) + timedelta(days=number), MOMENT)] for number in range(25)
+    ]
+    with XlsxFile(tmp_path / "a.xlsx", columns, sheet_name="Vouchers", further_sheets=True, rows_a_sheet=10) as table:
+        table.write_rows(rows[:4])
+        table.write_rows(rows[4:])
+    sheets = sheets_of(tmp_path / "a.xlsx")
+
+    assert table.row_count == 25
+    assert [(sheet.title, sheet.max_row) for sheet in sheets] == [
+        ("Vouchers", 11),
+        ("Vouchers 2", 11),
+        ("Vouchers 3", 6),
+    ]
+    assert [cell.value for sheet in sheets for cell in sheet["A"][1:]] == [f"c{number}" for number in range(25)]
+    assert {cell.number_format for sheet in sheets for cell in sheet["B"][1:]} == {MOMENT.number_format}
+    for sheet in sheets:
+        assert [(cell.value, cell.font.b) for cell in sheet[1]] == [("Code", True), ("=When", True)]
+        assert sheet.freeze_panes == "A2"
+        assert sheet.column_dimensions["A"].width == pytest.approx(33, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "sheets"), [(0, [1]), (1, [2]), (10, [11]), (11, [11, 2]), (20, [11, 11]), (35, [11, 11, 11, 6])]
+)
+@pytest.mark.parametrize("batch", [1, 10, 100])
+def test_a_sheet_begins_only_when_there_is_a_row_for_it(
+    tmp_path: Path, rows: int, sheets: list[int], batch: int
+) -> None:
+    values: list[XlsxCell] = list(range(rows))
+    with XlsxFile(tmp_path / "a.xlsx", [SheetColumn("a")], further_sheets=True, rows_a_sheet=10) as table:
+        for start in range(0, rows, batch):
+            table.write_columns([values[start : start + batch]])
+    found = sheets_of(tmp_path / "a.xlsx")
+
+    assert [sheet.max_row for sheet in found] == sheets
+    assert [cell.value for sheet in found for cell in sheet["A"][1:]] == values
+
+
+def test_long_names_of_sheets_are_cut(tmp_path: Path) -> None:
+    with XlsxFile(
+        tmp_path / "a.xlsx", [SheetColumn("a")], sheet_name="x" * 40, further_sheets=True, rows_a_sheet=1
+    ) as table:
+        table.write_rows([[1], [2]])
+
+    assert [sheet.title for sheet in sheets_of(tmp_path / "a.xlsx")] == ["x" * 31, "x" * 29 + " 2"]
+
+
+def test_given_up_with_many_sheets_nothing_stays(tmp_path: Path) -> None:
+    table = XlsxFile(tmp_path / "a.xlsx", [SheetColumn("a")], further_sheets=True, rows_a_sheet=1_000)
+    table.write_columns([["x"] * 2_500])
+    table.abort()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_million_rows_and_one_more(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    with XlsxFile(path, [SheetColumn("a")], sheet_name="Vouchers", further_sheets=True) as table:
+        for start in range(0, MAX_ROWS + 1, 65_536):
+            table.write_columns([list(range(start, min(start + 65_536, MAX_ROWS + 1)))])
+    with zipfile.ZipFile(path) as book, book.open("xl/worksheets/sheet1.xml") as sheet:
+        rows, end = 0, b""
+        while piece := sheet.read(1 << 20):
+            rows += (end[-4:] + piece).count(b"<row ")
+            end = end[-500:] + piece
+    opened = openpyxl.load_workbook(path, read_only=True)
+    second = list(opened["Vouchers 2"].values)
+    opened.close()
+
+    assert table.row_count == 1_048_576
+    assert rows == 1_048_576
+    assert b'<c r="A1048576"><v>1048574</v></c>' in end.replace(b".0<", b"<")
+    assert second == [("a",), (1_048_575,)]
