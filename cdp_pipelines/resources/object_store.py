@@ -204,6 +204,11 @@ class ObjectStore:
         with translating("deleting a file"):
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
+    def discard(self, key: str) -> None:
+        """Remove whatever there is of the object: all of it, or what a killed process has sent of it so far."""
+        self.abort_uploads(key)
+        self.delete(key)
+
     def delete_many(self, keys: Iterable[str]) -> int:
         """Remove objects, a thousand a call; returns how many keys were given.
 

@@ -38,8 +38,9 @@ def fingerprint(
 
 def _collections(entity: Entity, fields: Sequence[Field], filters: FilterNode | None) -> set[str]:
     needed = brought_names(fields)
-    brought = {**entity.joins, **entity.aggregates}
-    return {entity.collection, *(brought[name].collection for name in needed), *_related(filters)}
+    joined = {join.collection for name, join in entity.joins.items() if name in needed}
+    counted = {aggregate.collection for name, aggregate in entity.aggregates.items() if name in needed}
+    return {entity.collection, *joined, *counted, *_related(filters)}
 
 
 def _related(node: FilterNode | None) -> set[str]:

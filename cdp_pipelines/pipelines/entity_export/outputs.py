@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
-from cdp_pipelines.domain.entity_export.delivery import content_type, extension, file_key, file_name, part_key
+from cdp_pipelines.domain.entity_export.delivery import content_type, extension, file_name, part_key
 from cdp_pipelines.domain.entity_export.request import EntityExportRequest
 from cdp_pipelines.domain.entity_export.values import sheet_columns
 from cdp_pipelines.domain.errors import CdpError
@@ -21,11 +21,15 @@ from cdp_pipelines.formats.row_stream import RowFormat, RowStream, open_rows
 from cdp_pipelines.resources.object_store import ObjectStore, StoredObject
 
 if TYPE_CHECKING:
+    from cdp_pipelines.formats.xlsx_file import XlsxFile
     from cdp_pipelines.resources.object_store_upload import StreamingUpload
 
 logger = logging.getLogger(__name__)
 
 NoteKeys = Callable[[list[str]], None]
+
+ROWS_A_BOOK: Final = 4 * 1_048_575
+"""Four full sheets: at twelve columns the library needs some 200 MB to finish them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class StreamedOutput(Output):
         self._part_bytes = part_bytes
         self._files: list[WrittenFile] = []
         self._open_part: tuple[StreamingUpload, RowStream] | None = None
-        self._begin(file_key(stem, self._ending))
+        self._begin(part_key(stem, 1, self._ending))
 
     def write(self, columns: Sequence[Sequence[Any]]) -> None:
         """Append a batch of rows; a file that is large enough is ended before it."""
@@ -142,28 +146,43 @@ class StreamedOutput(Output):
 
 
 class SheetOutput(Output):
-    """XLSX: a ZIP file can only be made as a whole, so it is made on disk and then sent."""
+    """XLSX: a ZIP file can only be made as a whole, so it is made on disk and then sent.
+
+    Rows go on in further sheets; after `ROWS_A_BOOK` in a further file, since the library holds a finished file's
+    compressed sheets in memory.
+    """
 
     def __init__(
         self, store: ObjectStore, request: EntityExportRequest, stem: str, note_keys: NoteKeys, *, directory: Path
     ) -> None:
-        from cdp_pipelines.formats.xlsx_file import XlsxFile
-
         super().__init__(store, request, stem, note_keys)
-        name = request.entity.plural.replace("_", " ").capitalize()
         self._path = directory / "export.xlsx"
-        self._file: XlsxFile = XlsxFile(
-            self._path, sheet_columns(request.fields, request.file_format), sheet_name=name, further_sheets=True
-        )
+        self._files: list[WrittenFile] = []
+        self._warnings: list[str] = []
+        self._book = self._new_book()
 
     def write(self, columns: Sequence[Sequence[Any]]) -> None:
         """Append a batch of rows; further sheets come by themselves."""
-        self._file.write_columns(columns)
+        if self._book.row_count >= ROWS_A_BOOK:
+            self._send_book()
+            self._book = self._new_book()
+        self._book.write_columns(columns)
 
     def finish(self) -> tuple[list[WrittenFile], tuple[str, ...]]:
-        """Send the finished file."""
-        self._file.close()
-        key = self._announce(file_key(self._stem, self._ending))
+        """Send the last file."""
+        self._send_book()
+        return self._files, tuple(self._warnings)
+
+    def _new_book(self) -> "XlsxFile":
+        from cdp_pipelines.formats.xlsx_file import XlsxFile
+
+        name = self._request.entity.plural.replace("_", " ").capitalize()
+        columns = sheet_columns(self._request.fields, self._request.file_format)
+        return XlsxFile(self._path, columns, sheet_name=name, further_sheets=True)
+
+    def _send_book(self) -> None:
+        self._book.close()
+        key = self._announce(part_key(self._stem, len(self._files) + 1, self._ending))
         stored: StoredObject = self._store.upload_file(
             path=self._path,
             key=key,
@@ -171,10 +190,10 @@ class SheetOutput(Output):
             download_name=file_name(key),
             request_id=self._request.export_id,
         )
-        written = WrittenFile(key, self._file.row_count, stored.size_bytes, stored.sha256)
+        self._files.append(WrittenFile(key, self._book.row_count, stored.size_bytes, stored.sha256))
+        self._warnings += self._book.warnings
         self._path.unlink(missing_ok=True)
-        return [written], self._file.warnings
 
     def _give_up(self) -> None:
-        self._file.abort()
+        self._book.abort()
         self._path.unlink(missing_ok=True)

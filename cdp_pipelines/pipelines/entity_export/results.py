@@ -8,8 +8,9 @@ from typing import Any
 
 from cdp_pipelines.domain.entity_export.delivery import file_name
 from cdp_pipelines.domain.entity_export.request import EntityExportRequest
+from cdp_pipelines.pipelines.entity_export.outputs import WrittenFile
 from cdp_pipelines.pipelines.entity_export.services import EntityServices
-from cdp_pipelines.pipelines.entity_export.writing import Written, WrittenFile
+from cdp_pipelines.pipelines.entity_export.writing import Written
 from cdp_pipelines.stores.entity_fingerprint import fingerprint
 
 Document = dict[str, Any]

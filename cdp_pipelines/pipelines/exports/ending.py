@@ -83,7 +83,7 @@ def _delete_files(services: SharedServices, document: Document) -> None:
     if keys:
         store = services.object_store()
         for key in keys:
-            store.delete(key)
+            store.discard(key)
 
 
 def _latest(services: SharedServices, document: Document) -> Document:

@@ -137,7 +137,7 @@ def _remove_orphans(services: SharedServices, report: SweepReport) -> None:
         request_id = document[shape.id_field]
         try:
             for key in shape.files(document):
-                services.object_store().delete(key)
+                services.object_store().discard(key)
         except CdpError as exc:
             report.lines.append(f"[{request_id}] file still not removed: {exc.code}")
             return

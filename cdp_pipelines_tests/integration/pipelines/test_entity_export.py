@@ -111,7 +111,7 @@ def test_a_sheet_with_real_cells(entities: EntityExportsOf) -> None:
     assert entities.leftovers() == []
 
 
-REFUSED = [
+REFUSED: list[tuple[Any, ...]] = [
     ({"company_sso_id": "nobody"}, "company_not_found", 404, None),
     ({"exported_object": "vouchers"}, "invalid_export_object", 422, "allowed_objects"),
     ({"parameters": {"fields": ["nope"]}}, "invalid_export_fields", 422, "allowed_fields"),

@@ -86,7 +86,7 @@ def test_each_operator_finds_its_rows(vouchers: Db) -> None:
     def found(name: str, operator: str, value: Any) -> str:
         return ids(vouchers, "voucher", {name: {"conditions": {operator: value}}})
 
-    expected = [
+    expected: list[tuple[Any, ...]] = [
         ("code", "$is", ["ALPHA-1"], "ad"),
         ("code", "$is_not", ["ALPHA-1"], "bc"),
         ("code", "$in", ["ALPHA-1", "alpha-2"], "abd"),

@@ -27,15 +27,15 @@ def test_jobs_assets_sensors_and_checks_have_the_names_others_rely_on(definition
     repository = definitions.get_repository_def()
     jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
     assert jobs == {
-        "contact_export", "activity_logs_migration", "activity_logs_rollback", "activity_logs_checks",
+        "contact_export", "entity_export", "activity_logs_migration", "activity_logs_rollback", "activity_logs_checks",
         "contact_notes_migration", "contact_notes_rollback", "contact_notes_checks",
     }  # fmt: skip
     assert {key.to_user_string() for key in repository.assets_defs_by_key} == {
-        "contact_exports", "crm_contact_coverage", "activity_logs", "contact_notes",
+        "contact_exports", "entity_exports", "crm_contact_coverage", "activity_logs", "contact_notes",
     }  # fmt: skip
     assert {sensor.name for sensor in repository.sensor_defs} == {
-        "company_partitions", "contact_export_requests", "export_run_failures", "migration_requests",
-        "migration_run_failures",
+        "company_partitions", "contact_export_requests", "entity_export_requests", "export_run_failures",
+        "migration_requests", "migration_run_failures",
     }  # fmt: skip
     checks = {key.to_user_string() for key in repository.asset_graph.asset_check_keys}
     assert checks == {

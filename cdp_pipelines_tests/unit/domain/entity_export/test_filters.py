@@ -18,12 +18,14 @@ def parse(raw: object, entity: str = "voucher", zone: ZoneInfo = JAKARTA) -> Fil
     return parse_filters(raw, ENTITIES[entity], now=NOW, zone=zone)
 
 
-def comparisons(name: str, operator: str, value: Any, entity: str = "voucher") -> list[tuple[Any, ...]]:
+def comparisons(name: str, operator: str, value: Any, entity: str = "voucher") -> list[Any]:
     node = parse({name: {"conditions": {operator: value}}}, entity)
     assert isinstance(node, Condition)
-    return [(c.relation, c.value) if c.end is None else (c.relation, c.value, c.end) for c in node.any_of] + (
-        ["none may"] if node.negated else []
-    )  # type: ignore[list-item]
+    found: list[Any] = [
+        (each.relation, each.value) if each.end is None else (each.relation, each.value, each.end)
+        for each in node.any_of
+    ]
+    return [*found, "none may"] if node.negated else found
 
 
 def utc(*parts: int) -> datetime:
@@ -31,7 +33,8 @@ def utc(*parts: int) -> datetime:
 
 
 def test_nothing_asked_is_no_filter() -> None:
-    assert [parse(raw) for raw in (None, {}, [], {"junction": "or"})] == [None] * 4
+    nothing: list[object] = [None, {}, [], {"junction": "or"}]
+    assert [parse(raw) for raw in nothing] == [None] * 4
 
 
 def test_both_junctions_at_both_levels() -> None:
