@@ -58,7 +58,7 @@ demo-ui: install ## The same, and leave Dagster's UI running
 	@$(BIN)/cdp demo --ui
 
 .PHONY: bench
-bench: install ## Measure rendering, the way from queue to mail, the YAML reader and the migrations, each beside a peer
+bench: install ## Measure rendering, the way from queue to mail, the YAML reader, migrations and entity exports, beside peers
 	@$(BIN)/python -m benchmarks.render
 	@$(BIN)/python -m benchmarks.render --source mongo
 	@$(BIN)/python -m benchmarks.queue_to_mail
@@ -66,6 +66,7 @@ bench: install ## Measure rendering, the way from queue to mail, the YAML reader
 	@$(BIN)/python -m benchmarks.migrate --rows 100000
 	@$(BIN)/python -m benchmarks.migrate_notes --rows 100000
 	@$(BIN)/python -m benchmarks.attachments
+	@$(BIN)/python -m benchmarks.entity_export --rows 100000 --customers 20000
 
 # -- checking --------------------------------------------------------------------------------------------------------
 

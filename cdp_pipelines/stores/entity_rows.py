@@ -54,22 +54,25 @@ class EntityReader:
         Raises:
             TransientFailure: MongoDB went away; the walk cannot be picked up and has to begin anew.
         """
-        rows = self._sorted(page_rows) if self._request.order else self._walked(page_rows)
-        while page := list(islice(rows, page_rows)):
+        for page in self._sorted(page_rows) if self._request.order else self._walked(page_rows):
             self._brought.attach(page)
             yield page
 
-    def _walked(self, page_rows: int) -> Iterator[Document]:
+    def _walked(self, page_rows: int) -> Iterator[list[Document]]:
         last = self._last_id()
         stages = self._query.stages()
         # Right after the first match, where the index gives this order for nothing.
         stages.insert(1, {"$sort": {"_id": 1}})
-        for document in self._read([*stages, {"$project": self._projection()}], page_rows):
-            if _is_beyond(document["_id"], last):
-                return
-            yield document
+        for page in self._read([*stages, {"$project": self._projection()}], page_rows):
+            if not _is_beyond(page[-1]["_id"], last):
+                yield page
+                continue
+            within = [document for document in page if not _is_beyond(document["_id"], last)]
+            if within:
+                yield within
+            return
 
-    def _sorted(self, page_rows: int) -> Iterator[Document]:
+    def _sorted(self, page_rows: int) -> Iterator[list[Document]]:
         order = self._request.order
         assert order is not None  # noqa: S101 - the caller looked
         places = [f"${path}" for path in order.by.places]
@@ -80,16 +83,16 @@ class EntityReader:
         ]
         yield from self._read(stages, page_rows)
 
-    def _read(self, stages: list[Document], page_rows: int) -> Iterator[Document]:
+    def _read(self, stages: list[Document], page_rows: int) -> Iterator[list[Document]]:
         with translating("reading rows"):
             cursor = self._collection.aggregate(stages, allowDiskUse=True, batchSize=page_rows, hint=COMPANY_ID_INDEX)
         with cursor:
             while True:
                 with translating("reading rows"):
-                    document = next(cursor, None)
-                if document is None:
+                    page = list(islice(cursor, page_rows))
+                if not page:
                     return
-                yield document
+                yield page
 
     @waiting_out_outages
     def _last_id(self) -> object:

@@ -6,6 +6,7 @@ bytes (`formats/`), joins and aggregates (`stores/entity_rows.py` puts what they
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from operator import methodcaller
 from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -126,37 +127,35 @@ def _getter(field: Field) -> Getter:
     """Takes the column of a field out of documents; None where there is nothing."""
     if field.name.startswith(METADATA_PREFIX):
         return _metadata_getter(field.name.removeprefix(METADATA_PREFIX))
-    first, *rest = field.places
-    if not rest and "." not in first and not first.startswith("@"):
-        return lambda documents: [document.get(first) for document in documents]
-    finders = [_finder(path) for path in field.places]
+    first, *rest = [_finder(path) for path in field.places]
 
     def column(documents: Sequence[Document]) -> list[Any]:
-        values: list[Any] = []
-        for document in documents:
-            value = None
-            for find in finders:
-                value = find(document)
-                if value is not None:
-                    break
-            values.append(value)
+        # A place at a time: most fields are found in one for all rows, and then the others are not looked at.
+        values = [first(document) for document in documents]
+        for find in rest:
+            if None not in values:
+                break
+            values = [
+                find(document) if value is None else value for value, document in zip(values, documents, strict=True)
+            ]
         return values
 
     return column
 
 
 def _finder(path: str) -> Callable[[Document], Any]:
+    """Takes the value at a path out of a document; the driver's objects are dicts, and what is none has no parts."""
     parts = (BROUGHT, *path[1:].split(".")) if path.startswith("@") else tuple(path.split("."))
     if len(parts) == 1:
-        name = parts[0]
-        return lambda document: document.get(name)
+        return methodcaller("get", parts[0])
+    *before, last = parts
 
     def find(document: Any) -> Any:
-        for part in parts:
-            if not isinstance(document, Mapping):
-                return None
+        for part in before:
             document = document.get(part)
-        return document
+            if not isinstance(document, dict):
+                return None
+        return document.get(last)
 
     return find
 
@@ -167,7 +166,7 @@ def _metadata_getter(key: str) -> Getter:
 
     def value_of(document: Document) -> Any:
         metadata = document.get("metadata")
-        if not isinstance(metadata, Mapping):
+        if not isinstance(metadata, dict):
             return None
         value = metadata.get(key)
         return nested(metadata) if value is None and "." in key else value
