@@ -8,7 +8,7 @@ import pytest
 
 from cdp_pipelines_tests.integration.pipelines.notes_harness import PNG, Notes, files
 from cdp_pipelines_tests.integration.resources.http_servers import recording_server
-from cdp_pipelines_tests.support.browser import CHROMIUM, NO_CHROMIUM
+from cdp_pipelines_tests.support.browser import CHROMIUM, NO_CHROMIUM, chromium
 from cdp_pipelines_tests.support.note_oracle import problems
 from cdp_pipelines_tests.support.note_page import what_runs
 from cdp_pipelines_tests.unit.corpora import load_corpus
@@ -46,7 +46,8 @@ def test_migrated_notes_run_nothing_in_a_browser_with_scripts_on(notes: Notes) -
         assert m.run(resource=m.served_by(server)).success
     shown = [document["content"] for document in m.notes()]
     assert len(shown) == len(XSS) + 3
-    assert what_runs(shown) == []
+    with chromium() as browser:
+        assert what_runs(browser, shown) == []
 
 
 @pytest.mark.skipif(not SSRF, reason="ssrf.json is not in shared/corpora beside the repository")
