@@ -19,6 +19,7 @@ XSS: list[dict[str, Any]] = [row for row in load_corpus("xss.json") if isinstanc
 SSRF: list[dict[str, Any]] = [row for row in load_corpus("ssrf.json") if isinstance(row, dict)]
 
 
+@pytest.mark.any_mongo
 @pytest.mark.skipif(not XSS, reason="xss.json is not in shared/corpora beside the repository")
 def test_nothing_of_the_corpus_is_active_in_what_is_stored(notes: Notes) -> None:
     m = notes
@@ -50,6 +51,7 @@ def test_migrated_notes_run_nothing_in_a_browser_with_scripts_on(notes: Notes) -
         assert what_runs(browser, shown) == []
 
 
+@pytest.mark.any_mongo
 @pytest.mark.skipif(not SSRF, reason="ssrf.json is not in shared/corpora beside the repository")
 def test_no_address_of_the_corpus_is_fetched_and_every_note_arrives(notes: Notes) -> None:
     m = notes
