@@ -96,7 +96,8 @@ def test_libreoffice_opens_the_file_and_sees_the_same(
 
 def test_more_requests_at_once_than_a_tick_takes(live: Exports, running_daemon: Path) -> None:
     """Two of three were withdrawn: the queue gives them out like the others, and ends them without a process."""
-    wanted, withdrawn = [], []
+    wanted: list[str] = []
+    withdrawn: list[str] = []
     for number in range(MOST_LAUNCHES_A_TICK + 5):
         is_wanted = number % 3 == 0
         job_id = live.queue(contact_ids=[contact_id(number + 1)], cancel_requested=not is_wanted)

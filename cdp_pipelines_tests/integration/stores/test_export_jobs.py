@@ -8,7 +8,6 @@ from pymongo.errors import DuplicateKeyError
 
 from cdp_pipelines.domain.admission import Rejected
 from cdp_pipelines.stores.export_jobs import LAUNCH_SECONDS, LEASE_SECONDS, ExportJobs, NotStarted, Started
-from cdp_pipelines.stores.migrations.runner import Migrator
 
 Db = Database[dict[str, Any]]
 NOW = datetime(2024, 5, 1, 10, tzinfo=UTC)
@@ -16,9 +15,8 @@ COMPANY = "company-a"
 
 
 @pytest.fixture
-def jobs(mongo_db: Db) -> ExportJobs:
-    Migrator(mongo_db).up()
-    return ExportJobs(mongo_db)
+def jobs(migrated_db: Db) -> ExportJobs:
+    return ExportJobs(migrated_db)
 
 
 def queue(jobs: ExportJobs, job_id: str = "job-1", **changes: Any) -> dict[str, Any]:
@@ -32,11 +30,11 @@ def queue(jobs: ExportJobs, job_id: str = "job-1", **changes: Any) -> dict[str, 
     return found
 
 
-def test_the_oldest_waits_first_and_others_documents_are_not_ours(jobs: ExportJobs, mongo_db: Db) -> None:
+def test_the_oldest_waits_first_and_others_documents_are_not_ours(jobs: ExportJobs, migrated_db: Db) -> None:
     queue(jobs, "new", created_at=NOW)
     queue(jobs, "old", created_at=NOW - timedelta(hours=1))
     queue(jobs, "done", status="completed")
-    mongo_db["bulk_upload_jobs"].insert_one({"job_id": "import", "status": "queued"})
+    migrated_db["bulk_upload_jobs"].insert_one({"job_id": "import", "status": "queued"})
     assert [d["job_id"] for d in jobs.waiting(now=NOW, limit=10)] == ["old", "new"]
     assert [d["job_id"] for d in jobs.waiting(now=NOW, limit=1)][:1] == ["old"]
 
@@ -120,11 +118,11 @@ def test_a_job_ends_once(jobs: ExportJobs) -> None:
     assert jobs.request_cancel("job-1") == "completed"
 
 
-def test_a_job_id_is_unique_but_imports_need_none(jobs: ExportJobs, mongo_db: Db) -> None:
+def test_a_job_id_is_unique_but_imports_need_none(jobs: ExportJobs, migrated_db: Db) -> None:
     queue(jobs)
     with pytest.raises(DuplicateKeyError):
-        mongo_db["bulk_upload_jobs"].insert_one({"job_id": "job-1", "job_type": "export"})
-    mongo_db["bulk_upload_jobs"].insert_many([{"status": "queued"}, {"status": "queued"}])
+        migrated_db["bulk_upload_jobs"].insert_one({"job_id": "job-1", "job_type": "export"})
+    migrated_db["bulk_upload_jobs"].insert_many([{"status": "queued"}, {"status": "queued"}])
 
 
 def test_purging_leaves_counts_and_no_person(jobs: ExportJobs) -> None:
