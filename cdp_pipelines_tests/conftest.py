@@ -17,6 +17,7 @@ from cdp_pipelines.local.mongo import MongoKind, available_kinds
 from cdp_pipelines.local.stack import LocalStack
 from cdp_pipelines_tests.support.apis import RecordedApis
 from cdp_pipelines_tests.support.inbox import Inbox
+from cdp_pipelines_tests.support.mongo_databases import migrated_database
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -100,6 +101,15 @@ def mongo_db(mongo_client: "MongoClient[dict[str, Any]]") -> "Iterator[Database[
     name = f"test_{uuid.uuid4().hex[:12]}"
     yield mongo_client[name]
     mongo_client.drop_database(name)
+
+
+@pytest.fixture
+def migrated_db(
+    mongo_client: "MongoClient[dict[str, Any]]", stack_env: dict[str, str]
+) -> "Iterator[Database[dict[str, Any]]]":
+    """An empty database with all indexes, nobody else's during the test."""
+    with migrated_database(mongo_client, stack_env["CDP_MONGO_URI"]) as database:
+        yield database
 
 
 @pytest.fixture

@@ -53,8 +53,5 @@ def contact_export_resource() -> "ContactExportResource":
 
 def close(resource: "ContactExportResource") -> None:
     """Give the connections back."""
-    import dagster as dg
-
-    context = dg.build_init_resource_context()
-    resource.object_store.teardown_after_execution(context)
-    resource.cdp_mongo.teardown_after_execution(context)
+    resource.object_store.close()
+    resource.cdp_mongo.close()

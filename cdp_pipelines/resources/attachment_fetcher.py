@@ -48,6 +48,10 @@ class AttachmentFetcherResource(dg.ConfigurableResource[None]):
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature
         """Close the connections of this process."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections, if there are any; the next use connects again."""
         if self._fetcher is not None:
             self._fetcher.close()
             self._fetcher = None

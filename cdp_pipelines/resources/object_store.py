@@ -306,6 +306,10 @@ class ObjectStoreResource(dg.ConfigurableResource[None]):
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature
         """Close the connections of this process."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections, if there are any; the next use connects again."""
         if self._store is not None:
             self._store.close()
             self._store = None

@@ -4,6 +4,7 @@ Belongs here: building the S3 clients, and saying what they use. Not here: what 
 """
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from cdp_pipelines.resources.object_store_errors import bucket_missing, translat
 from cdp_pipelines.resources.object_store_expiry import keeps_versions
 
 if TYPE_CHECKING:
+    from boto3 import Session
     from botocore.config import Config
     from mypy_boto3_s3 import S3Client
 
@@ -21,6 +23,30 @@ ATTEMPTS: Final = 4
 """The first and three more, with the driver's backoff between them (SPEC 3.4)."""
 
 _REGION_OF_COMPATIBLE_STORES: Final = "us-east-1"
+
+
+@cache
+def _models() -> Any:
+    """The driver's descriptions of AWS, read once a process and not for every store that is opened (50 ms of CPU)."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
+
+
+def _session(**settings: str | None) -> "Session":
+    import boto3
+    from botocore.session import get_session
+
+    driver = get_session()
+    # Where a profile or the environment names another folder to read from, that holds.
+    if driver.get_config_variable("data_path"):
+        return boto3.Session(botocore_session=driver, **settings)
+    models = _models()
+    driver.register_component("data_loader", models)
+    session = boto3.Session(botocore_session=driver, **settings)
+    # Every session adds the same folder of its own.
+    models.search_paths[:] = dict.fromkeys(models.search_paths)
+    return session
 
 
 class StoreConnection:
@@ -45,14 +71,12 @@ class StoreConnection:
         read_seconds: float = READ_SECONDS,
         attempts: int = ATTEMPTS,
     ) -> None:
-        import boto3
-
         self.bucket = bucket
         self.is_aws = not endpoint_url
         self._endpoint_url = _plain_url("CDP_S3_ENDPOINT_URL", endpoint_url)
         public_url = _plain_url("CDP_S3_PUBLIC_ENDPOINT_URL", public_endpoint_url) or self._endpoint_url
         with translating("reading the AWS settings"):
-            self._session = boto3.Session(
+            self._session = _session(
                 aws_access_key_id=access_key_id or None,
                 aws_secret_access_key=secret_access_key or None,
                 region_name=region or None,

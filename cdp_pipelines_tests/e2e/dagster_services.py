@@ -18,9 +18,11 @@ REPOSITORY = Path(__file__).parents[2]
 @contextmanager
 def process(arguments: list[str], env: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process in a session of its own, stopped with all its children however the block ends."""
+    # Where it is set, each code server and each run would compile all of our modules anew.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with log.open("ab") as output:
         started = subprocess.Popen(
-            arguments, env={**os.environ, **env}, cwd=REPOSITORY, stdout=output, stderr=output, start_new_session=True
+            arguments, env={**inherited, **env}, cwd=REPOSITORY, stdout=output, stderr=output, start_new_session=True
         )
     try:
         yield started

@@ -1,23 +1,19 @@
 """Fixtures of tests that fill a CRM database themselves."""
 
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
-from psycopg.sql import SQL, Identifier
+
+from cdp_pipelines_tests.support.crm_databases import crm_database
 
 
 @pytest.fixture
 def dsn(stack_env: dict[str, str]) -> Iterator[str]:
-    """A database of the test's own beside the stack's, dropped after it."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(stack_env["CRM_AUDIT_DATABASE_URL"], autocommit=True) as server:
-        server.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-        yield make_conninfo(stack_env["CRM_AUDIT_DATABASE_URL"], dbname=name)
-        server.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+    """A database of the test's own beside the stack's."""
+    with crm_database(stack_env["CRM_AUDIT_DATABASE_URL"]) as made:
+        yield made
 
 
 @pytest.fixture

@@ -50,12 +50,13 @@ class Cdp:
 
 
 @pytest.fixture
-def cdp(environment: dict[str, str], mongo_db: Db, bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cdp:
+def cdp(
+    environment: dict[str, str], migrated_db: Db, bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Cdp:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("CDP_MONGO_DB", mongo_db.name)
+    monkeypatch.setenv("CDP_MONGO_DB", migrated_db.name)
     monkeypatch.setenv("CDP_S3_BUCKET", bucket)
-    Migrator(mongo_db).up()
-    mongo_db["companies"].insert_one(
+    migrated_db["companies"].insert_one(
         {"_id": COMPANY, "cid": 1, "name": "A", "features": {"cdp_export_customer_enabled": True}}
     )
     return Cdp()
@@ -91,12 +92,12 @@ def finished(services: ExportServices, tmp_path: Path, **changes: Any) -> str:
     return job_id
 
 
-def test_a_request_is_queued_shown_listed_and_canceled(cdp: Cdp, mongo_db: Db) -> None:
+def test_a_request_is_queued_shown_listed_and_canceled(cdp: Cdp, migrated_db: Db) -> None:
     asked = cdp.json(*ASKED, "--mode", "first_10k_sorted", "--format", "CSV", "--timezone", "Asia/Tokyo")
     assert asked["status"] == "queued"
     assert asked["warnings"] == []
     job_id = asked["job_id"]
-    document = mongo_db["bulk_upload_jobs"].find_one({"job_id": job_id})
+    document = migrated_db["bulk_upload_jobs"].find_one({"job_id": job_id})
     assert document is not None
     assert document["permissions"] == ["customers_customers_export"]
     assert cdp.json("export", "status", job_id)["status"] == "queued"
@@ -104,7 +105,7 @@ def test_a_request_is_queued_shown_listed_and_canceled(cdp: Cdp, mongo_db: Db) -
     assert cdp.json("export", "list", "--company", "other") == []
     assert cdp.json("export", "list", "--status", "completed") == []
     assert cdp.json("export", "cancel", job_id)["cancel_requested"] is True
-    assert mongo_db["bulk_upload_jobs"].count_documents({"job_id": job_id, "cancel_requested": True}) == 1
+    assert migrated_db["bulk_upload_jobs"].count_documents({"job_id": job_id, "cancel_requested": True}) == 1
 
 
 @pytest.mark.parametrize(
@@ -119,9 +120,9 @@ def test_a_request_is_queued_shown_listed_and_canceled(cdp: Cdp, mongo_db: Db) -
         (("--mode", "filter", "--format", "pdf"), "EXPORT_FORMAT_INVALID"),
     ],
 )
-def test_a_refused_request_is_not_queued(cdp: Cdp, mongo_db: Db, changes: tuple[str, ...], code: str) -> None:
+def test_a_refused_request_is_not_queued(cdp: Cdp, migrated_db: Db, changes: tuple[str, ...], code: str) -> None:
     assert cdp.error(*ASKED, *changes) == code
-    assert mongo_db["bulk_upload_jobs"].count_documents({}) == 0
+    assert migrated_db["bulk_upload_jobs"].count_documents({}) == 0
     shown = cdp(*ASKED, *changes)
     assert f"✘ {code} (" in shown.stderr
     assert shown.stdout == ""
@@ -133,14 +134,14 @@ def test_too_many_ids_of_a_file_are_refused(cdp: Cdp, tmp_path: Path) -> None:
     assert cdp.error(*ASKED, "--ids-file", path) == "EXPORT_LIMIT_EXCEEDED"
 
 
-def test_the_rate_limit_holds_here_too(cdp: Cdp, mongo_db: Db) -> None:
+def test_the_rate_limit_holds_here_too(cdp: Cdp, migrated_db: Db) -> None:
     for _ in range(5):
         cdp.json(*ASKED, "--mode", "first_10k_sorted")
     assert cdp.error(*ASKED, "--mode", "first_10k_sorted") == "EXPORT_RATE_LIMIT_EXCEEDED"
-    assert mongo_db["bulk_upload_jobs"].count_documents({}) == 5
+    assert migrated_db["bulk_upload_jobs"].count_documents({}) == 5
 
 
-def test_without_indexes_nothing_is_queued(cdp: Cdp, mongo_db: Db) -> None:
+def test_without_indexes_nothing_is_queued(cdp: Cdp, migrated_db: Db) -> None:
     assert cdp.json("migrate-indexes", "down", "--to", "1")["taken_back"] == [6, 5, 4, 3, 2]
     assert cdp.error(*ASKED, "--mode", "first_10k_sorted", exit_code=1) == "MIGRATIONS_PENDING"
     assert [row["applied"] for row in cdp.json("migrate-indexes", "status", exit_code=1)] == [True, *[False] * 5]
@@ -174,12 +175,12 @@ def test_a_file_is_fetched_whole(cdp: Cdp, services: ExportServices, tmp_path: P
 
 @pytest.mark.parametrize("way", [(), ("--link",)])
 def test_of_a_wrong_or_missing_file_nothing_stays(
-    cdp: Cdp, services: ExportServices, mongo_db: Db, tmp_path: Path, way: tuple[str, ...]
+    cdp: Cdp, services: ExportServices, migrated_db: Db, tmp_path: Path, way: tuple[str, ...]
 ) -> None:
     job_id = finished(services, tmp_path)
     folder = tmp_path / "downloads"
     folder.mkdir()
-    mongo_db["bulk_upload_jobs"].update_one({"job_id": job_id}, {"$set": {"result.size_bytes": 999}})
+    migrated_db["bulk_upload_jobs"].update_one({"job_id": job_id}, {"$set": {"result.size_bytes": 999}})
     error = cdp.error("export", "download", job_id, "-o", folder, *way, exit_code=1)
     assert error == "EXPORT_FILE_INCOMPLETE"
     document = services.jobs.find(job_id)
@@ -190,7 +191,7 @@ def test_of_a_wrong_or_missing_file_nothing_stays(
 
 
 def test_a_purge_asks_first_and_leaves_nothing_personal(
-    cdp: Cdp, services: ExportServices, mongo_db: Db, tmp_path: Path
+    cdp: Cdp, services: ExportServices, migrated_db: Db, tmp_path: Path
 ) -> None:
     job_id = finished(services, tmp_path)
     key = (services.jobs.find(job_id) or {})["object_key"]
@@ -200,7 +201,7 @@ def test_a_purge_asks_first_and_leaves_nothing_personal(
     assert not services.object_store().exists(key)
     document = services.jobs.find(job_id) or {}
     assert not {"email", "contact_ids", "result"} & document.keys()
-    audit = mongo_db["export_audit"].find_one({"job_id": job_id, "action": "purged"})
+    audit = migrated_db["export_audit"].find_one({"job_id": job_id, "action": "purged"})
     assert audit is not None
     assert audit["purged_by"] == "steward"
     assert cdp.error("export", "download", job_id) == "EXPORT_HAS_NO_FILE"
@@ -269,8 +270,10 @@ def test_the_doctor_sees_that_no_daemon_runs(cdp: Cdp, monkeypatch: pytest.Monke
     assert findings(cdp, "--only", "dagster", exit_code=1)["dagster/dagster.yaml"] == "broken"
 
 
-def test_the_doctor_names_what_is_broken(cdp: Cdp, mongo_db: Db, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    Migrator(mongo_db).down(0)
+def test_the_doctor_names_what_is_broken(
+    cdp: Cdp, migrated_db: Db, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Migrator(migrated_db).down(0)
     found = findings(cdp, "--only", "mongodb", "--only", "s3", exit_code=1)
     assert found["mongodb/migrations"] == "broken"
     assert found["s3/expiry rule"] == "broken"
@@ -336,7 +339,7 @@ def test_the_local_servers_are_shown(cdp: Cdp, stack: LocalStack, stack_env: dic
 
 
 def test_a_shell_without_settings_uses_the_local_servers_and_says_so_once(
-    cdp: Cdp, stack: LocalStack, mongo_db: Db, monkeypatch: pytest.MonkeyPatch
+    cdp: Cdp, stack: LocalStack, migrated_db: Db, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "environ", os.environ.copy())
     monkeypatch.setenv("CDP_LOCAL_ROOT", str(stack.root))

@@ -23,13 +23,13 @@ LOGS = "activity-logs"
 
 @pytest.fixture
 def site(
-    environment: dict[str, str], mongo_db: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    environment: dict[str, str], migrated_db: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Migrations]:
     """A company with two CRM people, and the environment that leads `cdp` to it."""
     monkeypatch.chdir(tmp_path)
     with dg.DagsterInstance.ephemeral() as instance:
-        made = Migrations(environment, mongo_db, instance)
-        monkeypatch.setenv("CDP_MONGO_DB", mongo_db.name)
+        made = Migrations(environment, migrated_db, instance)
+        monkeypatch.setenv("CDP_MONGO_DB", migrated_db.name)
         monkeypatch.setenv("CRM_AUDIT_DATABASE_URL", made.crm.dsn)
         yield made
         made.close()

@@ -1,13 +1,17 @@
 """Sanitized notes in a real browser with scripts on: nothing runs, nothing is fetched."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cdp_pipelines.domain.contact_notes.html import sanitize_note_html
-from cdp_pipelines_tests.support.browser import CHROMIUM, NO_CHROMIUM
+from cdp_pipelines_tests.support.browser import CHROMIUM, NO_CHROMIUM, chromium
 from cdp_pipelines_tests.support.note_page import what_runs
 from cdp_pipelines_tests.unit.corpora import load_corpus
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)]
 
@@ -28,18 +32,25 @@ ATTACKS = {
 }
 
 
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """One for the file, and for no longer: it occupies the event loop of its thread."""
+    with chromium() as started:
+        yield started
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_the_page_tells_what_an_attack_does(attack: str) -> None:
-    assert any(what.startswith(ATTACKS[attack]) for what in what_runs(["<p>before</p>", attack]))
+def test_the_page_tells_what_an_attack_does(browser: "Browser", attack: str) -> None:
+    assert any(what.startswith(ATTACKS[attack]) for what in what_runs(browser, ["<p>before</p>", attack]))
 
 
-def test_every_note_is_written_into_the_page_and_assigned_to_it() -> None:
-    assert what_runs(["<img src=x onerror=alert(1)>"]).count("script: alert()") == 2
+def test_every_note_is_written_into_the_page_and_assigned_to_it(browser: "Browser") -> None:
+    assert what_runs(browser, ["<img src=x onerror=alert(1)>"]).count("script: alert()") == 2
 
 
-def test_nothing_of_the_corpus_runs_or_is_fetched() -> None:
+def test_nothing_of_the_corpus_runs_or_is_fetched(browser: "Browser") -> None:
     rows: list[dict[str, Any]] = [row for row in load_corpus("xss.json") if isinstance(row, dict)]
     if not rows:
         pytest.skip("xss.json is not in shared/corpora beside the repository")
     notes = [sanitize_note_html(row["payload"]) for row in rows]
-    assert what_runs([*notes, *(sanitize_note_html(attack) for attack in ATTACKS)]) == []
+    assert what_runs(browser, [*notes, *(sanitize_note_html(attack) for attack in ATTACKS)]) == []

@@ -6,10 +6,8 @@ Belongs here: the page and its detectors. Not here: which notes are shown, and w
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from cdp_pipelines_tests.support.browser import chromium
-
 if TYPE_CHECKING:
-    from playwright.sync_api import ConsoleMessage, Dialog, Page, Route
+    from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Route
 
 # Nothing is ever asked of this host: the browser's requests are answered here. https, since there an address such as
 # `https:x` leads to the page's own host.
@@ -58,7 +56,7 @@ _AUDIT: Final = """
 """
 
 
-def what_runs(page_html_fragments: Sequence[str]) -> list[str]:
+def what_runs(browser: "Browser", page_html_fragments: Sequence[str]) -> list[str]:
     """What the notes do in a browser: scripts, requests, windows, errors, handlers, false links; empty if nothing.
 
     Each note is shown twice: written into the page that is loaded, and assigned to `innerHTML`.
@@ -66,8 +64,9 @@ def what_runs(page_html_fragments: Sequence[str]) -> list[str]:
     seen: list[str] = []
     notes = "\n".join(f'<div class="note">{fragment}</div>' for fragment in page_html_fragments)
     html = f"<!DOCTYPE html><html><head><title>Notes</title></head><body>{notes}</body></html>"
-    with chromium() as browser:
-        page = browser.new_page()
+    # A context of its own: neither cache nor storage nor open pages of another call.
+    with browser.new_context() as context:
+        page = context.new_page()
         _watch(page, html, seen)
         page.goto(PAGE)
         page.evaluate(_ASSIGN, list(page_html_fragments))

@@ -56,10 +56,9 @@ class MigrationResource(dg.ConfigurableResource[None]):
 
     def close(self) -> None:
         """Give the connections back, for commands; Dagster closes those of runs."""
-        context = dg.build_init_resource_context()
-        self.attachments.teardown_after_execution(context)
-        self.object_store.teardown_after_execution(context)
-        self.cdp_mongo.teardown_after_execution(context)
+        self.attachments.close()
+        self.object_store.close()
+        self.cdp_mongo.close()
 
 
 def from_environment(cdp_mongo: CdpMongoResource | None = None) -> MigrationResource:

@@ -23,6 +23,12 @@ def _garbage_collected() -> Iterator[None]:
 
 
 @pytest.fixture
+def mongo_db(migrated_db: Db) -> Db:
+    """A database of the test's own, with all indexes."""
+    return migrated_db
+
+
+@pytest.fixture
 def make_exports(
     stack_env: Mapping[str, str], mongo_db: Db, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Exports]]:

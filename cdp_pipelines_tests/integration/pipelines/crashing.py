@@ -17,8 +17,10 @@ from typing import TypeVar
 from pymongo import monitoring
 
 PRELOAD = [
-    "cdp_pipelines.definitions", "cdp_pipelines_tests.integration.pipelines.harness",
-    "cdp_pipelines_tests.integration.pipelines.migration_harness", "boto3", "jinja2", "psycopg", "httpx",
+    "cdp_pipelines_tests.integration.pipelines.harness", "cdp_pipelines_tests.integration.pipelines.migration_harness",
+    "cdp_pipelines.formats.csv_file", "jinja2", "psycopg", "httpx", "httpcore", "upath.implementations.local",
+    # Last, for it says goodbye to the garbage collector.
+    "cdp_pipelines_tests.integration.pipelines.rehearsal",
 ]  # fmt: skip
 NEVER = 1_000_000
 DoomedT = TypeVar("DoomedT")

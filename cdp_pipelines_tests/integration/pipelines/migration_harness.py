@@ -32,6 +32,7 @@ from cdp_pipelines.resources.crm_postgres import CrmPostgresResource
 from cdp_pipelines.resources.launchpad import LaunchpadResource
 from cdp_pipelines.resources.object_store import ObjectStoreResource
 from cdp_pipelines.stores.migrations.runner import Migrator
+from cdp_pipelines_tests.support import crm_databases
 
 Document = dict[str, Any]
 SYNCED = datetime(2024, 6, 1, tzinfo=UTC)
@@ -80,17 +81,12 @@ class Watcher(monitoring.CommandListener):
         """Not needed."""
 
 
-_free_databases: dict[str, list[str]] = {}
-"""Names of emptied CRM databases by server. Making one is 300 files, a third of a second where the disk is slow."""
-
-
 class Crm:
     """A CRM database of the test's own: the tables of SPEC 5.1, filled row by row."""
 
     def __init__(self, admin_dsn: str) -> None:
         self._admin_dsn = admin_dsn
-        self._free = _free_databases.setdefault(admin_dsn, [])
-        self.name = self._free.pop() if self._free else self._make_database()
+        self.name = crm_databases.take(admin_dsn)
         self.dsn = admin_dsn.rsplit("/", 1)[0] + f"/{self.name}"
         self.connection = psycopg.connect(self.dsn, autocommit=True)
         create_crm_schema(self.connection)
@@ -139,27 +135,9 @@ class Crm:
         )
         return int(number)
 
-    def _make_database(self) -> str:
-        name = f"crm_{uuid.uuid4().hex[:12]}"
-        with psycopg.connect(self._admin_dsn, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
-        return name
-
     def close(self) -> None:
-        """Empty the database for the next test; one that cannot be emptied goes."""
         self.connection.close()
-        try:
-            with psycopg.connect(self.dsn, autocommit=True, options="-c lock_timeout=5s") as connection:
-                connection.execute(
-                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                )
-                connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-        except psycopg.Error:
-            with psycopg.connect(self._admin_dsn, autocommit=True) as connection:
-                connection.execute(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
-        else:
-            self._free.append(self.name)
+        crm_databases.give_back(self._admin_dsn, self.name)
 
 
 class Migrations:

@@ -130,6 +130,7 @@ def test_a_clean_company_passes_all_checks_with_numbers(migrations: Migrations) 
     assert by_name["match_pct"]["identical"].value == 12
 
 
+@pytest.mark.any_mongo
 def test_checks_without_a_company_say_what_to_do(migrations: Migrations) -> None:
     for check in CHECKS:
         with pytest.raises(dg.Failure, match="Run the job activity_logs_checks for a company"):
@@ -361,6 +362,7 @@ def test_the_queue_launches_once_and_the_request_tells_the_end(migrations: Migra
     assert m.the_request(second)["error"]["code"] == "ALREADY_COMPLETED"
 
 
+@pytest.mark.any_mongo
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
@@ -434,6 +436,7 @@ def test_a_dead_run_is_swept_and_its_job_goes_on(migrations: Migrations) -> None
     assert (m.job()["_id"], m.job()["status"], m.job()["starts"]) == (job_id, "completed", 2)
 
 
+@pytest.mark.any_mongo
 def test_times_of_a_column_with_a_zone_are_the_same_instants(make_migrations: Callable[..., Migrations]) -> None:
     m = make_migrations()
     m.crm.connection.execute("ALTER TABLE audits ALTER created_at TYPE timestamptz USING created_at AT TIME ZONE 'UTC'")

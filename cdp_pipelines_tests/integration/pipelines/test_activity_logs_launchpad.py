@@ -61,6 +61,7 @@ WRONG: dict[str, Callable[[Asked], Answer]] = {
 }
 
 
+@pytest.mark.any_mongo
 @pytest.mark.parametrize("name", OUTAGES)
 def test_the_launchpad_away_keeps_every_record_and_is_counted(migrations: Migrations, name: str) -> None:
     """Away while the pages are written, back when they are compared."""
@@ -90,6 +91,7 @@ def test_the_launchpad_away_keeps_every_record_and_is_counted(migrations: Migrat
     assert job["reconciliation"]["notes"] == {"actor_degraded": 6}
 
 
+@pytest.mark.any_mongo
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_answer_puts_nobody_on_a_timeline(migrations: Migrations, name: str) -> None:
     m = with_users(migrations)

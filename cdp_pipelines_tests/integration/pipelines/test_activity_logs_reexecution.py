@@ -88,6 +88,7 @@ def executed(result: dg.JobExecutionResult) -> set[str]:
     return {event.step_key or "" for event in result.all_events if event.event_type_value == "STEP_START"}
 
 
+@pytest.mark.any_mongo
 def test_a_halted_run_goes_on_from_its_failed_step(
     m: Migrations, execute: Callable[..., dg.JobExecutionResult]
 ) -> None:
@@ -173,6 +174,7 @@ def test_a_shard_that_took_the_job_and_halted_it_is_not_undone(
     assert (job["status"], job["starts"], job["records_processed"]) == ("halted", 2, 10)
 
 
+@pytest.mark.any_mongo
 def test_what_halts_again_stays_halted(m: Migrations, execute: Callable[..., dg.JobExecutionResult]) -> None:
     m.crm.connection.execute("UPDATE audits SET audited_changes = '- a'")
     stopped = execute(shards=3)
@@ -185,6 +187,7 @@ def test_what_halts_again_stays_halted(m: Migrations, execute: Callable[..., dg.
     assert all("halted" in message or "ended or taken over" in message for message in messages)
 
 
+@pytest.mark.any_mongo
 def test_guards_are_asked_again(m: Migrations, execute: Callable[..., dg.JobExecutionResult]) -> None:
     halted = execute()
     m.db["companies"].update_one({"_id": m.company}, {"$set": {"features": {}}})
@@ -207,6 +210,7 @@ def test_a_job_that_others_went_on_with_is_left_alone(
     assert m.job() == before
 
 
+@pytest.mark.any_mongo
 def test_what_is_completed_is_not_gone_on_with(m: Migrations, execute: Callable[..., dg.JobExecutionResult]) -> None:
     halted = execute()
     m.db["crm_activity_log_migration_jobs"].update_one({}, {"$set": {"status": "completed"}})
@@ -215,6 +219,7 @@ def test_what_is_completed_is_not_gone_on_with(m: Migrations, execute: Callable[
     assert "nothing to go on with" in failure_message(again)
 
 
+@pytest.mark.any_mongo
 def test_the_run_of_a_request_that_ended_goes_on_for_people_and_not_by_itself(
     m: Migrations, execute: Callable[..., dg.JobExecutionResult]
 ) -> None:

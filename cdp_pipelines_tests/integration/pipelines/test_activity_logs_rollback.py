@@ -127,6 +127,7 @@ def test_a_company_that_was_never_migrated_is_rolled_back_of_what_others_loaded(
     assert (m.job()["status"], m.job()["records_rolled_back"]) == ("rolled_back", 1)
 
 
+@pytest.mark.any_mongo
 @pytest.mark.parametrize("confirm", ["", "yes", "company", "COMPANY", " {} "])
 def test_a_rollback_without_its_confirmation_is_refused(migrations: Migrations, confirm: str) -> None:
     m = migrations
@@ -186,6 +187,7 @@ def test_a_halted_migration_can_be_rolled_back(migrations: Migrations) -> None:
     assert (m.job()["status"], m.logs()) == ("rolled_back", [])
 
 
+@pytest.mark.any_mongo
 def test_the_flag_is_not_asked_to_undo(migrations: Migrations) -> None:
     m = migrations
     m.fill(3)

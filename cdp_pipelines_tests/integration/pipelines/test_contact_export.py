@@ -29,6 +29,7 @@ def test_named_contacts_arrive_in_the_order_asked(exports: Exports) -> None:
     assert job["expires_at"] - job["ended_at"] == timedelta(days=7)
 
 
+@pytest.mark.any_mongo
 def test_the_email_has_the_file_and_a_link_to_the_very_same(exports: Exports) -> None:
     job = exports.export(format="XLSX", selected_fields=["value", "name"])
     (email,) = exports.emails(job["job_id"])
@@ -48,6 +49,7 @@ def test_the_email_has_the_file_and_a_link_to_the_very_same(exports: Exports) ->
     assert email.get_body(("html",)) is not None
 
 
+@pytest.mark.any_mongo
 def test_the_link_is_the_companys_and_dies(exports: Exports) -> None:
     job = exports.export()
     assert job["result"]["key"].startswith(f"private/exports/{exports.company}/export_")
@@ -132,6 +134,7 @@ def test_another_companys_layout_is_not_found(exports: Exports) -> None:
     assert (job["status"], job["error"]["code"]) == ("failed", "LAYOUT_NOT_FOUND")
 
 
+@pytest.mark.any_mongo
 def test_an_unknown_zone_falls_back_with_a_warning(exports: Exports) -> None:
     job = exports.export(timezone="Mars/Olympus")
     assert job["status"] == "completed"
@@ -139,6 +142,7 @@ def test_an_unknown_zone_falls_back_with_a_warning(exports: Exports) -> None:
     assert rows(exports.content(job))[1][1].endswith("+07:00")
 
 
+@pytest.mark.any_mongo
 def test_a_large_file_is_linked_not_attached(make_exports: Callable[..., Exports]) -> None:
     exports = make_exports(attachment_limit_bytes=10)
     job = exports.export()
@@ -180,6 +184,7 @@ def test_a_terminal_request_is_left_alone(exports: Exports) -> None:
     assert len(exports.emails(job_id)) == 1
 
 
+@pytest.mark.any_mongo
 def test_a_run_without_a_request_says_what_to_do(exports: Exports) -> None:
     exports.instance.add_dynamic_partitions("company", [exports.company])
     result = exports.run(dg_request(exports, ""))
@@ -203,6 +208,7 @@ def test_a_request_launched_by_hand_is_judged_all_the_same(exports: Exports) -> 
     assert exports.emails(job_id) == []
 
 
+@pytest.mark.any_mongo
 def test_the_materialization_shows_figures_and_no_person(exports: Exports) -> None:
     exports.queue()
     (request,) = exports.tick()

@@ -194,6 +194,7 @@ def test_a_match_below_its_threshold_is_completed_with_errors(notes: Notes, capl
     assert (m.job()["notes_skipped"], m.job()["status"]) == (49, "completed_with_errors")
 
 
+@pytest.mark.any_mongo
 @pytest.mark.parametrize(
     ("code", "http_status"),
     [("FLAG_DISABLED", 403), ("contacts_not_migrated", 422), ("CID_NOT_FOUND", 404), ("JOB_ALREADY_RUNNING", 409)],
@@ -272,6 +273,7 @@ def test_a_range_of_dates_is_what_is_asked_for(notes: Notes) -> None:
     assert str(old) in {document["legacy_crm_note_id"] for document in m.notes()}
 
 
+@pytest.mark.any_mongo
 def test_the_types_in_scope_are_a_setting(notes: Notes, monkeypatch: pytest.MonkeyPatch) -> None:
     m = notes
     m.note(crm_note_type_id=3)

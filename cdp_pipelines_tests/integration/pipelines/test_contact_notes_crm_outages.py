@@ -184,6 +184,7 @@ def test_the_crm_away_for_the_comparison_only_skips_it_and_a_second_start_does_i
     assert (job["notes_migrated"], job["notes_skipped"], len(m.notes())) == (0, 20, 20)
 
 
+@pytest.mark.any_mongo
 def test_the_api_failing_past_its_budget_keeps_the_cursors(notes: Notes) -> None:
     m = filled(notes, 0)
     crm = CrmServer(50)
@@ -204,6 +205,7 @@ def test_the_api_failing_past_its_budget_keeps_the_cursors(notes: Notes) -> None
     assert (job["status"], job["starts"], job["notes_migrated"]) == ("completed_success", 2, 50)
 
 
+@pytest.mark.any_mongo
 def test_the_api_failing_within_its_budget_is_waited_out(notes: Notes) -> None:
     m = filled(notes, 0)
     crm = CrmServer(30)
@@ -213,6 +215,7 @@ def test_the_api_failing_within_its_budget_is_waited_out(notes: Notes) -> None:
     assert (crm.failed, m.job()["status"], len(m.notes())) == (3, "completed_success", 30)
 
 
+@pytest.mark.any_mongo
 def test_the_api_away_for_the_comparison_only_skips_it(notes: Notes) -> None:
     m = filled(notes, 0)
     crm = CrmServer(30)

@@ -102,6 +102,7 @@ def test_files_move_into_the_bucket_and_bad_ones_never_hold_a_note_back(
         assert "alert(1)" not in row["details"]
 
 
+@pytest.mark.any_mongo
 def test_a_second_run_downloads_nothing_and_uploads_nothing(
     notes: Notes, server: RecordingServer, s3: "S3Client", bucket_of_stack: str
 ) -> None:
@@ -120,6 +121,7 @@ def test_a_second_run_downloads_nothing_and_uploads_nothing(
     assert (m.job()["notes_skipped"], m.job()["status"]) == (4, "completed_success")
 
 
+@pytest.mark.any_mongo
 def test_files_whose_notes_were_not_written_are_neither_fetched_nor_stored_again(
     notes: Notes, server: RecordingServer, s3: "S3Client", bucket_of_stack: str
 ) -> None:
@@ -144,6 +146,7 @@ def test_files_whose_notes_were_not_written_are_neither_fetched_nor_stored_again
     assert asked(server) == ["/a.png", "/a.png"]
 
 
+@pytest.mark.any_mongo
 def test_a_dry_run_fetches_and_checks_but_stores_nothing(
     notes: Notes, server: RecordingServer, s3: "S3Client", bucket_of_stack: str
 ) -> None:
@@ -159,6 +162,7 @@ def test_a_dry_run_fetches_and_checks_but_stores_nothing(
     assert m.db["migration_failures"].count_documents({}) == m.db["contact_notes"].count_documents({}) == 0
 
 
+@pytest.mark.any_mongo
 def test_a_rollback_takes_the_files_along_and_nobody_elses(
     notes: Notes, server: RecordingServer, s3: "S3Client", bucket_of_stack: str
 ) -> None:
@@ -177,6 +181,7 @@ def test_a_rollback_takes_the_files_along_and_nobody_elses(
     assert s3.head_object(Bucket=bucket_of_stack, Key=foreign)["ContentLength"] == 1
 
 
+@pytest.mark.any_mongo
 def test_a_replay_fetches_files_that_are_there_by_now(notes: Notes, s3: "S3Client", bucket_of_stack: str) -> None:
     m = notes
     contents = dict(CONTENTS)
@@ -256,6 +261,7 @@ def test_a_rollback_sweeps_files_of_notes_that_were_never_written(
     assert sorted(keys_of(s3, bucket_of_stack, m.company)) == sorted(theirs)
 
 
+@pytest.mark.any_mongo
 def test_many_files_come_at_once_and_in_their_order(notes: Notes, server: RecordingServer) -> None:
     m = notes
     for number in range(30):
@@ -271,6 +277,7 @@ def test_many_files_come_at_once_and_in_their_order(notes: Notes, server: Record
         assert names == sorted(names)
 
 
+@pytest.mark.any_mongo
 def test_settings_of_files_are_needed_only_where_there_are_files(notes: Notes, monkeypatch: pytest.MonkeyPatch) -> None:
     m = notes
     for name in ("CDP_ATTACHMENT_HOSTS", "CDP_ATTACHMENT_TRUSTED_HOSTS", "CDP_FILES_ROOT_URL"):

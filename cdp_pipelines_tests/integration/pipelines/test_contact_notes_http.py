@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
+
 from cdp_pipelines.local.crm_api import CrmDesk, CrmHandler
 from cdp_pipelines.resources.crm_notes import CrmNotesResource
 from cdp_pipelines_tests.integration.pipelines.migration_harness import BEFORE
@@ -31,6 +33,7 @@ def crm_api(m: Notes, records: Path) -> Iterator[CrmNotesResource]:
         thread.join()
 
 
+@pytest.mark.any_mongo
 def test_both_sources_give_the_same_documents(notes: Notes, tmp_path: Path) -> None:
     m = notes
     m.crm.user(m.cid, 7, "live@example.com", "Live User")

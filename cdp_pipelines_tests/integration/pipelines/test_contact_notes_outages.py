@@ -58,6 +58,7 @@ def test_mongo_dying_while_a_page_is_written_is_waited_out(notes: Notes, stack: 
     assert m.job()["match_pct"] == 100.0
 
 
+@pytest.mark.any_mongo
 def test_mongo_away_for_good_fails_the_run_and_a_start_goes_on(notes: Notes, stack: LocalStack) -> None:
     m = filled(notes, 40)
     resource = losing_mongo(m, stack, "contact_notes")
@@ -116,6 +117,7 @@ def test_the_object_store_going_away_fails_the_job_and_a_start_goes_on(
     assert len(keys_of(s3, m.env["CDP_S3_BUCKET"], m.company)) == 8
 
 
+@pytest.mark.any_mongo
 @pytest.mark.parametrize("how", ["nothing listens", "500", "hang up"])
 def test_the_server_of_files_away_costs_files_and_no_note(notes: Notes, how: str, s3: "S3Client") -> None:
     m = notes
@@ -139,6 +141,7 @@ def test_the_server_of_files_away_costs_files_and_no_note(notes: Notes, how: str
     assert keys_of(s3, m.env["CDP_S3_BUCKET"], m.company) == {}
 
 
+@pytest.mark.any_mongo
 def test_the_launchpad_away_labels_every_note_and_is_counted(notes: Notes) -> None:
     """Away while the pages are written, back when they are compared."""
     m = filled(notes, 6)
@@ -163,6 +166,7 @@ def test_the_launchpad_away_labels_every_note_and_is_counted(notes: Notes) -> No
     assert job["reconciliation"]["notes"] == {"owner_degraded": 6}
 
 
+@pytest.mark.any_mongo
 @pytest.mark.parametrize("setting", ["CDP_ATTACHMENT_HOSTS", "CDP_FILES_ROOT_URL", "CDP_S3_BUCKET"])
 def test_a_setting_of_files_is_missed_only_when_a_note_has_one(
     notes: Notes, setting: str, monkeypatch: pytest.MonkeyPatch

@@ -31,6 +31,7 @@ def start_again_when_down(stack: LocalStack, name: str, after_seconds: float) ->
     return thread
 
 
+@pytest.mark.any_mongo
 def test_mail_server_busy_for_a_moment_sends_once(exports: Exports, mail_faults: MailControl) -> None:
     job_id = exports.queue()
     mail_faults.fail(
@@ -42,6 +43,7 @@ def test_mail_server_busy_for_a_moment_sends_once(exports: Exports, mail_faults:
     assert len(exports.emails(job_id)) == 1
 
 
+@pytest.mark.any_mongo
 def test_mail_refused_for_good_fails_the_export_and_the_sweeper_tells_later(
     exports: Exports, mail_faults: MailControl
 ) -> None:
@@ -60,6 +62,7 @@ def test_mail_refused_for_good_fails_the_export_and_the_sweeper_tells_later(
     assert list(email.iter_attachments()) == []
 
 
+@pytest.mark.any_mongo
 def test_a_server_that_takes_no_large_mail_gets_the_link_alone(exports: Exports, mail_faults: MailControl) -> None:
     job_id = exports.queue()
     answer = "552 5.3.4 Message size exceeds fixed limit"
@@ -71,6 +74,7 @@ def test_a_server_that_takes_no_large_mail_gets_the_link_alone(exports: Exports,
     assert exports.job(job_id)["result"]["url"] in email.get_body(("plain",)).get_content()  # type: ignore[union-attr]
 
 
+@pytest.mark.any_mongo
 def test_an_email_whose_fate_is_unknown_is_never_sent_again(exports: Exports, mail_faults: MailControl) -> None:
     job_id = exports.queue()
     mail_faults.fail(MailFailure(stage="stored", drop=True, recipient=f"{job_id}@example.com"))
@@ -81,6 +85,7 @@ def test_an_email_whose_fate_is_unknown_is_never_sent_again(exports: Exports, ma
     assert len(exports.emails(job_id)) == 1
 
 
+@pytest.mark.any_mongo
 def test_store_away_for_good_fails_with_one_email(exports: Exports, stack: LocalStack) -> None:
     job_id = exports.queue()
     (request,) = exports.tick()
@@ -258,6 +263,7 @@ def test_purging_removes_the_file_and_the_person(exports: Exports) -> None:
     assert actions["partial"]["row_count"] == 1
 
 
+@pytest.mark.any_mongo
 def test_what_a_slow_machine_leaves_is_removed_by_the_next_run(exports: Exports) -> None:
     dead = exports.tmp_path / "work" / "cdp-export-999999-abc"
     dead.mkdir(parents=True)

@@ -101,6 +101,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.any_mongo
 @pytest.mark.parametrize(("changes", "code"), MISTAKES)
 def test_a_document_inserted_with_a_mistake_ends_with_words_for_a_person(
     exports: Exports, changes: dict[str, Any], code: str
@@ -114,6 +115,7 @@ def test_a_document_inserted_with_a_mistake_ends_with_words_for_a_person(
     assert exports.emails("example") == []
 
 
+@pytest.mark.any_mongo
 def test_a_flag_that_is_off_stops_a_request(exports: Exports) -> None:
     exports.db["companies"].update_one({"_id": exports.company}, {"$set": {"features": {}}})
     assert exports.export()["error"]["code"] == "FLAG_DISABLED"

@@ -10,7 +10,6 @@ from pymongo.errors import DuplicateKeyError
 from cdp_pipelines.stores.activity_logs import ActivityLogs
 from cdp_pipelines.stores.category_overrides import CategoryOverrides
 from cdp_pipelines.stores.contact_links import ContactLinks
-from cdp_pipelines.stores.migrations.runner import Migrator
 
 Db = Database[dict[str, Any]]
 Document = dict[str, Any]
@@ -20,9 +19,8 @@ COMPANY, OTHER = "company-a", "company-b"
 
 
 @pytest.fixture
-def db(mongo_db: Db) -> Db:
-    Migrator(mongo_db).up()
-    return mongo_db
+def db(migrated_db: Db) -> Db:
+    return migrated_db
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import pytest
 from pymongo.database import Database
 
 from cdp_pipelines.stores.contact_notes import ContactNotes
-from cdp_pipelines.stores.migrations.runner import Migrator
 
 Db = Database[dict[str, Any]]
 NOW = datetime(2024, 5, 1, 10, tzinfo=UTC)
@@ -15,9 +14,8 @@ COMPANY = "company-a"
 
 
 @pytest.fixture
-def notes(mongo_db: Db) -> ContactNotes:
-    Migrator(mongo_db).up()
-    return ContactNotes(mongo_db, COMPANY)
+def notes(migrated_db: Db) -> ContactNotes:
+    return ContactNotes(migrated_db, COMPANY)
 
 
 def note(number: int) -> tuple[int, dict[str, Any]]:
@@ -27,9 +25,9 @@ def note(number: int) -> tuple[int, dict[str, Any]]:
     }  # fmt: skip
 
 
-def test_a_note_by_hand_where_a_migrated_one_belongs_is_not_taken_for_it(notes: ContactNotes, mongo_db: Db) -> None:
+def test_a_note_by_hand_where_a_migrated_one_belongs_is_not_taken_for_it(notes: ContactNotes, migrated_db: Db) -> None:
     by_hand = {"_id": notes.document_id(2), "company_sso_id": COMPANY, "content": "By hand", "attachments": []}
-    mongo_db["contact_notes"].insert_one(by_hand)
+    migrated_db["contact_notes"].insert_one(by_hand)
     written = notes.insert([note(1), note(2)])
     assert (written.inserted, written.present, list(written.failed)) == (1, [], [1])
     assert notes.present([1, 2, 3]) == {1}
@@ -39,4 +37,4 @@ def test_a_note_by_hand_where_a_migrated_one_belongs_is_not_taken_for_it(notes: 
     notes.add_attachments([(1, entry)])
     assert notes.by_row([1])[1]["attachments"] == [entry]
     assert notes.delete([by_hand]) == 0
-    assert mongo_db["contact_notes"].find_one({"_id": by_hand["_id"]}) == by_hand
+    assert migrated_db["contact_notes"].find_one({"_id": by_hand["_id"]}) == by_hand

@@ -13,7 +13,6 @@ from cdp_pipelines.domain.entity_export.catalogue import ENTITIES
 from cdp_pipelines.domain.entity_export.request import order_names, read_request
 from cdp_pipelines.domain.entity_export.values import EntityRenderer
 from cdp_pipelines.stores.entity_rows import EntityReader
-from cdp_pipelines.stores.migrations.runner import Migrator
 
 Db = Database[dict[str, Any]]
 NOW = datetime(2026, 11, 27, 4, 0, tzinfo=UTC)
@@ -21,9 +20,8 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def db(mongo_db: Db) -> Db:
-    Migrator(mongo_db).up()
-    return mongo_db
+def db(migrated_db: Db) -> Db:
+    return migrated_db
 
 
 def reader(db: Db, entity: str, *, company: str = "acme", **parameters: Any) -> EntityReader:
@@ -250,25 +248,25 @@ class Writer(threading.Thread):
         self.join()
 
 
-@pytest.mark.parametrize("order", ["", "updated_at", "-updated_at", "status"])
+@pytest.mark.parametrize("order", ["", "updated_at"])
 def test_every_row_once_while_rows_are_inserted_deleted_and_moved(db: Db, order: str) -> None:
     orders = db["orders"]
-    stays = [{"company_sso_id": "acme", "id": f"stays-{i}", "status": "B", "updated_at": START} for i in range(1_500)]
-    goes = [{"company_sso_id": "acme", "id": f"goes-{i}", "status": "B", "updated_at": START} for i in range(300)]
+    stays = [{"company_sso_id": "acme", "id": f"stays-{i}", "status": "B", "updated_at": START} for i in range(400)]
+    goes = [{"company_sso_id": "acme", "id": f"goes-{i}", "status": "B", "updated_at": START} for i in range(100)]
     orders.insert_many(stays)
     orders.insert_many(goes)
 
     def write(number: int) -> None:
         at = START + timedelta(days=number % 7 - 3, seconds=number)
         orders.update_one(
-            {"company_sso_id": "acme", "id": f"stays-{number * 37 % 1_500}"},
+            {"company_sso_id": "acme", "id": f"stays-{number * 37 % 400}"},
             {"$set": {"updated_at": at, "status": "ABC"[number % 3]}},
         )
         orders.insert_one({"company_sso_id": "acme", "id": f"new-{number}", "status": "A", "updated_at": at})
-        orders.delete_one({"company_sso_id": "acme", "id": f"goes-{number % 300}"})
+        orders.delete_one({"company_sso_id": "acme", "id": f"goes-{number % 100}"})
 
     with Writer(write):
-        seen = [d["id"] for page in reader(db, "order", order=order, fields=["id"]).pages(50) for d in page]
+        seen = [d["id"] for page in reader(db, "order", order=order, fields=["id"]).pages(20) for d in page]
     assert len(seen) == len(set(seen))
     assert {row["id"] for row in stays} <= set(seen)
 

@@ -12,28 +12,21 @@ from cdp_pipelines.domain.errors import PermanentFailure
 from cdp_pipelines.stores.entity_exports import EntityExports
 from cdp_pipelines.stores.export_jobs import ExportJobs
 from cdp_pipelines.stores.export_queue import LAUNCH_SECONDS, LEASE_SECONDS, ExportQueue, NotStarted, Started
-from cdp_pipelines.stores.migrations.runner import Migrator
 
 Db = Database[dict[str, Any]]
 NOW = datetime(2024, 5, 1, 10, tzinfo=UTC)
 COMPANY = "company-a"
 
 
-@pytest.fixture
-def migrated(mongo_db: Db) -> Db:
-    Migrator(mongo_db).up()
-    return mongo_db
-
-
 @pytest.fixture(params=[ExportJobs, EntityExports], ids=["contact", "entity"])
-def jobs(migrated: Db, request: pytest.FixtureRequest) -> ExportQueue:
-    made: ExportQueue = request.param(migrated)
+def jobs(migrated_db: Db, request: pytest.FixtureRequest) -> ExportQueue:
+    made: ExportQueue = request.param(migrated_db)
     return made
 
 
 @pytest.fixture
-def contact_jobs(migrated: Db) -> ExportJobs:
-    return ExportJobs(migrated)
+def contact_jobs(migrated_db: Db) -> ExportJobs:
+    return ExportJobs(migrated_db)
 
 
 def queue(jobs: ExportQueue, job_id: str = "job-1", **changes: Any) -> dict[str, Any]:
@@ -69,8 +62,8 @@ def test_the_oldest_waits_first(jobs: ExportQueue) -> None:
     assert ids(jobs, [oldest]) == ["old"]
 
 
-def test_others_documents_are_not_ours(contact_jobs: ExportJobs, mongo_db: Db) -> None:
-    mongo_db["bulk_upload_jobs"].insert_one({"job_id": "import", "status": "queued", "created_at": NOW})
+def test_others_documents_are_not_ours(contact_jobs: ExportJobs, migrated_db: Db) -> None:
+    migrated_db["bulk_upload_jobs"].insert_one({"job_id": "import", "status": "queued", "created_at": NOW})
     assert contact_jobs.waiting(now=NOW, limit=10) == []
     assert contact_jobs.oldest_queued() is None
     assert contact_jobs.find("import") is None
@@ -164,9 +157,9 @@ def test_a_request_id_is_unique(jobs: ExportQueue) -> None:
         jobs.insert({jobs.shape.id_field: "job-1", "company_sso_id": "company-b"})
 
 
-def test_imports_need_no_job_id(contact_jobs: ExportJobs, mongo_db: Db) -> None:
+def test_imports_need_no_job_id(contact_jobs: ExportJobs, migrated_db: Db) -> None:
     queue(contact_jobs)
-    mongo_db["bulk_upload_jobs"].insert_many([{"status": "queued"}, {"status": "queued"}])
+    migrated_db["bulk_upload_jobs"].insert_many([{"status": "queued"}, {"status": "queued"}])
 
 
 def test_purging_leaves_counts_and_no_person(contact_jobs: ExportJobs) -> None:
@@ -180,8 +173,8 @@ def test_purging_leaves_counts_and_no_person(contact_jobs: ExportJobs) -> None:
     assert not purged.keys() & {"email", "contact_ids", "result", "list_failed_rows"}
 
 
-def test_purging_an_entity_export_leaves_what_was_asked_but_for_the_filters(migrated: Db) -> None:
-    exports = EntityExports(migrated)
+def test_purging_an_entity_export_leaves_what_was_asked_but_for_the_filters(migrated_db: Db) -> None:
+    exports = EntityExports(migrated_db)
     parameters = {"format": "CSV", "filters": {"email": {"conditions": {"$is": ["ann@example.com"]}}}}
     queue(exports, parameters=parameters, webhook={"url": "https://example.com"}, object_keys=["a", "b"])
     exports.end("job-1", COMPANY, "DONE", now=NOW, changes={"result": {"url": "u"}, "total": 3})

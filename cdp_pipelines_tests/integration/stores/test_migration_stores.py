@@ -15,7 +15,6 @@ from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS
 from cdp_pipelines.stores.migration_failures import MigrationFailures
 from cdp_pipelines.stores.migration_jobs import LEASE_SECONDS, MigrationJobs, Owned
 from cdp_pipelines.stores.migration_requests import LAUNCH_SECONDS, MigrationRequests
-from cdp_pipelines.stores.migrations.runner import Migrator
 
 Db = Database[dict[str, Any]]
 Document = dict[str, Any]
@@ -25,9 +24,8 @@ COMPANY, OTHER = "company-a", "company-b"
 
 
 @pytest.fixture
-def db(mongo_db: Db) -> Db:
-    Migrator(mongo_db).up()
-    return mongo_db
+def db(migrated_db: Db) -> Db:
+    return migrated_db
 
 
 @pytest.fixture
