@@ -54,21 +54,16 @@ def _related(node: FilterNode | None) -> set[str]:
 def _state(database: Database[Document], company_sso_id: str, collection: str) -> Any:
     entity = next((each for each in ENTITIES.values() if each.collection == collection), None)
     changed_at = entity.changed_at if entity else "updated_at"
-    # A text is no instant: it counts by what it is among the latest, and its document by its place in the count.
+    scope, source = {"company_sso_id": company_sso_id}, database[collection]
+    # A text is no instant: it counts by being among the documents, and by being the latest.
     instant = {"$cond": [{"$eq": [{"$type": f"${changed_at}"}, "date"]}, {"$toLong": f"${changed_at}"}, 0]}
     stages: list[Document] = [
-        {"$match": {"company_sso_id": company_sso_id}},
-        {
-            "$group": {
-                "_id": None,
-                "documents": {"$sum": 1},
-                "instants": {"$sum": instant},
-                "latest": {"$max": f"${changed_at}"},
-                "last": {"$max": "$_id"},
-            }
-        },
+        {"$match": scope},
+        {"$group": {"_id": None, "documents": {"$sum": 1}, "instants": {"$sum": instant}}},
     ]
-    # The index that has all of it. Collections that only lend a name have none, and few documents.
+    # Collections that only lend a name have no such index, and few documents.
     hint = f"idx_company_{changed_at}" if entity else None
-    found = list(database[collection].aggregate(stages, hint=hint) if hint else database[collection].aggregate(stages))
-    return [(key, repr(value)) for key, value in sorted(found[0].items())] if found else []
+    counted = list(source.aggregate(stages, hint=hint) if hint else source.aggregate(stages))
+    # The last ones are at the end of an index; in the aggregation they would cost as much as the rest of it.
+    last = [source.find_one(scope, {name: 1}, sort=[(name, -1)]) for name in (changed_at, "_id")]
+    return counted, last
