@@ -121,7 +121,7 @@ ENGLISH: Final = Texts(
     link_note_without_end="Whoever has the link can download the data, so please do not pass this email on.",
     please_note="Please note",
     and_more="and {count} more",
-    footer="You get this email because a {export} export was asked for with your address. "
+    footer="You get this email because the {export} export was asked for with your address. "
     "If that was not you, please tell your administrator.",
     schedule_footer="You get this email because a scheduled {export} export has your address. "
     "If you no longer want it, please tell your administrator.",

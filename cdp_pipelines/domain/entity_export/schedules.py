@@ -161,7 +161,7 @@ def export_id(schedule_id: str, slot: datetime) -> str:
 def request_of(schedule: Mapping[str, Any], slot: datetime, *, now: datetime) -> dict[str, Any]:
     """The `exports` document, without `_id`, that a schedule makes for a slot; the same but for `now`, however often.
 
-    Besides a person's it has `schedule_id` and `scheduled_for`, the slot.
+    Besides a person's it has `schedule_id`, `schedule_name` for its email, and `scheduled_for`, the slot.
     """
     request: dict[str, Any] = {
         "id": export_id(str(schedule["_id"]), slot),
@@ -171,6 +171,7 @@ def request_of(schedule: Mapping[str, Any], slot: datetime, *, now: datetime) ->
         "channel": "API",
         "parameters": dict(schedule.get("parameters") or {}),
         "schedule_id": schedule["_id"],
+        "schedule_name": schedule.get("name"),
         "scheduled_for": slot,
         "progress": 0,
         "total": None,

@@ -121,7 +121,8 @@ def message_facts(document: Mapping[str, Any]) -> MessageFacts:
     error = document.get("error") or {}
     return MessageFacts(
         request_id=document["id"],
-        exported_object=document["exported_object"],
+        # One that failed before it was begun may name only a template.
+        exported_object=str(document.get("exported_object") or ""),
         locale=str(document.get("locale") or "en"),
         zone=zone.zone,
         zone_name=zone.name,

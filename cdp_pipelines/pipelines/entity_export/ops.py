@@ -59,8 +59,9 @@ def write_rows(
     document = owned_document(services, beat)
     with ending_badly(ENTITY_EXPORT, services, document, beat):
         _remove_earlier_files(services, document, beat)
-        request = intake.reread(services, document)
-        beat(exported_fields=[field.name for field in request.fields])
+        settled = intake.settled(services, document)
+        request = intake.reread(services, {**document, **settled})
+        beat(exported_fields=[field.name for field in request.fields], **settled)
         state, cached = look_for_result(services, request)
         if cached is not None:
             context.log.info("[%s] served by the files of %s: nothing has changed since", request_id, cached.export_id)

@@ -17,6 +17,7 @@ import pytest
 from cdp_pipelines.domain.entity_export.catalogue import ENTITIES
 from cdp_pipelines_tests.integration.pipelines.entity_harness import START, EntityExportsOf, Watcher
 from cdp_pipelines_tests.integration.pipelines.entity_samples import SAMPLES
+from cdp_pipelines_tests.support.inbox import Inbox
 
 
 def csv_rows(content: bytes) -> list[list[str]]:
@@ -55,6 +56,27 @@ def test_defaults_and_empty_results_of_every_object(entities: EntityExportsOf) -
             else:
                 assert content == {"JSON": b"[]", "NDJSON": b""}[file_format]
     assert entities.leftovers() == []
+
+
+def test_a_request_may_name_a_template_alone(entities: EntityExportsOf, maildir: Inbox) -> None:
+    """What is exported stands in the document from then on, for the mail and for whoever looks."""
+    entities.add_orders(3)
+    services, to = entities.services(), f"{entities.company}@example.com"
+    saved = {"format": "NDJSON", "fields": ["id"], "order": "-id"}
+    services.templates.save(
+        entities.company, "Ids", exported_object="order", parameters=saved, saved_by="u", now=services.now()
+    )
+    asked = {"template": "Ids", "email": to, "locale": "en", "parameters": {"order": "id"}}
+    document = entities.export(..., **asked)
+    assert document["status"] == "DONE", document.get("error")
+    assert [json.loads(line)["id"] for line in entities.content(document).splitlines()] == [
+        "ord_000000", "ord_000001", "ord_000002",
+    ]  # fmt: skip
+    assert (document["exported_object"], document["parameters"]) == ("order", {**saved, "order": "id"})
+    assert "notices_pending" not in document
+    [mail] = maildir.wait(to=to)
+    assert mail.subject == "Your order export is ready (3 orders)"
+    assert "Format: NDJSON" in mail.text()
 
 
 def test_the_result_says_what_the_file_is(entities: EntityExportsOf) -> None:

@@ -52,7 +52,7 @@ def test_succeeded_in_english() -> None:
         "Format: CSV, gzip\n"
         "Link works until: 25 November 2026, 14:05 (Asia/Jakarta, UTC+07:00)\n"
         "Reference: exp_1a2b\n\n"
-        "-- \nYou get this email because a voucher export was asked for with your address. "
+        "-- \nYou get this email because the voucher export was asked for with your address. "
         "If that was not you, please tell your administrator.\n"
     )
 
@@ -81,7 +81,7 @@ def test_failed_in_english() -> None:
         "What went wrong: The fields a, b do not exist.\n\n"
         "Please try again. If it fails again, contact support and give them the reference below.\n\n"
         "Reference: exp_1a2b\n\n"
-        "-- \nYou get this email because a voucher export was asked for with your address. "
+        "-- \nYou get this email because the voucher export was asked for with your address. "
         "If that was not you, please tell your administrator.\n"
     )
     assert LINK not in message.html
