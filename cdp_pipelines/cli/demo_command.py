@@ -16,6 +16,7 @@ from cdp_pipelines.cli.options import DEFAULT_ROOT, JsonOption, RootOption
 
 if TYPE_CHECKING:
     from cdp_pipelines.cli.demo.dagster_processes import DagsterProcesses
+    from cdp_pipelines.cli.demo.entity_outcome import EntityOutcome
     from cdp_pipelines.cli.demo.migration_outcome import MigrationOutcome
     from cdp_pipelines.cli.demo.migration_view import Timeline
     from cdp_pipelines.cli.demo.note_view import ShownNote
@@ -66,6 +67,7 @@ class Played:
     """All that the demo did."""
 
     exports: list["DemoOutcome"]
+    entities: list["EntityOutcome"]
     migrations: list[tuple["MigrationKind", list["MigrationOutcome"]]]
     timeline: "Timeline | None"
     note: "ShownNote | None"
@@ -76,9 +78,14 @@ class Played:
         """The migrations of all kinds."""
         return [outcome for _, found in self.migrations for outcome in found]
 
+    def number(self) -> int:
+        """How many requests there were."""
+        return len(self.exports) + len(self.entities) + len(self.migrated)
+
     def wrong(self) -> int:
         """How many requests did not end as they must."""
         differences = [outcome.differences() for outcome in self.exports]
+        differences += [outcome.differences() for outcome in self.entities]
         differences += [outcome.differences() for outcome in self.migrated]
         return sum(1 for found in differences if found)
 
@@ -86,14 +93,14 @@ class Played:
 def _play(
     stack: "LocalStack", dagster: "DagsterProcesses", *, ui: bool, fresh: bool, scale: float, timeout_seconds: float
 ) -> Played:
-    from cdp_pipelines.cli.demo import migrations, run
+    from cdp_pipelines.cli.demo import entity_queue, entity_run, migrations, run
     from cdp_pipelines.cli.demo.note_view import shown_note
     from cdp_pipelines.cli.demo.steps import step
     from cdp_pipelines.cli.demo.watching import watch
     from cdp_pipelines.cli.local_environment import only_local
     from cdp_pipelines.cli.local_setup import prepare
     from cdp_pipelines.cli.migration_kinds import known_migration
-    from cdp_pipelines.cli.services import export_services, migration_services
+    from cdp_pipelines.cli.services import entity_services, export_services, migration_services
 
     with step("Starting the local servers"):
         dagster.stop()
@@ -101,14 +108,21 @@ def _play(
     only_local(variables)
     prepare(output.note, local_crm=variables["CRM_AUDIT_DATABASE_URL"])
     logs, notes = known_migration("activity-logs").kind, known_migration("contact-notes").kind
-    with export_services() as services, migration_services(logs) as crm, migration_services(notes) as crm_notes:
+    with (
+        export_services() as services,
+        entity_services() as entity,
+        migration_services(logs) as crm,
+        migration_services(notes) as crm_notes,
+    ):
         run.clear_the_way(services)
+        entity_queue.clear_the_way(entity)
         for migrating in (crm, crm_notes):
             migrations.clear_the_way(migrating)
         # Loading the code takes them some seconds, in which the demo data is written.
         dagster.start_daemon()
         ui_url = dagster.start_webserver() if ui else ""
         run.load_data(services, scale=scale)
+        entity_run.load_data(entity, scale=scale)
         migrations.load_crm(crm, scale=scale)
         if ui_url:
             with step("Waiting for the Dagster UI"):
@@ -117,29 +131,35 @@ def _play(
         # First, because the largest company takes longest, and no company gets more than two runs at once.
         migrated, migrated_notes = migrations.queue_starts(crm), migrations.queue_starts(crm_notes)
         exports = run.queue_requests(services, scale=scale)
+        entities = entity_queue.queue_requests(entity, scale=scale)
         # The shorter one first: a low terminal shows the top.
         parts = (
             migrations.MigrationsPart(crm_notes, migrated_notes),
             migrations.MigrationsPart(crm, migrated),
+            entity_run.EntityExportsPart(entity, entities),
             run.ExportsPart(services, exports),
         )
         watch(parts, dagster, timeout_seconds=timeout_seconds)
         with step("Fetching the files and reading the mails"):
             run.collect_files(services, exports, stack.root / "demo")
             run.collect_mails(exports, Path(variables["CDP_MAILDIR"]))
+            entity_run.collect_files(services, entities, stack.root / "demo" / "entities")
+            maildir = Path(variables["CDP_MAILDIR"])
+            entity_run.collect_notices(entities, maildir=maildir, api_records=stack.api_records_path())
         migrations.count_failures(crm, migrated)
         migrations.count_failures(crm_notes, migrated_notes)
         timeline = migrations.timeline_after(crm, timeline)
         note = shown_note(crm_notes)
-    return Played(exports, [(logs, migrated), (notes, migrated_notes)], timeline, note, ui_url)
+    return Played(exports, entities, [(logs, migrated), (notes, migrated_notes)], timeline, note, ui_url)
 
 
 def _conclude(played: Played, root: Path, seconds: float, *, stays: bool, as_json: bool) -> int:
+    from cdp_pipelines.cli.demo.entity_view import print_entity_exports
     from cdp_pipelines.cli.demo.migration_view import print_migrations, print_timeline
     from cdp_pipelines.cli.demo.note_view import print_note
     from cdp_pipelines.cli.demo.view import further_lines, print_final
 
-    wrong, number = played.wrong(), len(played.exports) + len(played.migrated)
+    wrong, number = played.wrong(), played.number()
     if as_json:
         output.print_json(
             {
@@ -148,6 +168,7 @@ def _conclude(played: Played, root: Path, seconds: float, *, stays: bool, as_jso
                 "ui_url": played.ui_url or None,
                 "files": str(root / "demo"),
                 "requests": [outcome.facts() for outcome in played.exports],
+                "entity_exports": [outcome.facts() for outcome in played.entities],
                 "migrations": [outcome.facts() for outcome in played.migrated],
                 "timeline": played.timeline.facts() if played.timeline else None,
                 "note": played.note.facts() if played.note else None,
@@ -155,6 +176,8 @@ def _conclude(played: Played, root: Path, seconds: float, *, stays: bool, as_jso
         )
         return FAILED if wrong else OK
     print_final(played.exports)
+    output.print_line("")
+    print_entity_exports(played.entities)
     output.print_line("")
     for kind, found in played.migrations:
         print_migrations(kind, found)

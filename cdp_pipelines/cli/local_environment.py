@@ -22,6 +22,7 @@ _SYSTEMS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("LAUNCHPAD_API_ROOT_URL", ("LAUNCHPAD_API_",)),
     ("CRM_API_ROOT_URL", ("CRM_API_",)),
     ("CDP_ATTACHMENT_HOSTS", ("CDP_ATTACHMENT_",)),
+    ("CDP_WEBHOOK_SIGNING_KEY", ("CDP_WEBHOOK_",)),
 )
 SETTING_PREFIXES: Final = (
     "CDP_",

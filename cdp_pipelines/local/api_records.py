@@ -9,12 +9,14 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 NOTIFICATIONS: Final = "/notif/v1/notifications"
 EXPORT_HISTORY: Final = "/report/v1/billings/logs/export"
 LAUNCHPAD: Final = "/GetUsersByEmails"
 ALERTS: Final = "/alerts"
+HOOKS: Final = "/hooks"
+"""Below it, each company has a receiver of webhooks at its own path."""
 CONTROL: Final = "/_control"
 DROPPED: Final = 0
 """The status written down for a request whose connection was closed without an answer."""
@@ -61,6 +63,11 @@ def read_requests(records: Path, *, skip: int = 0, path: str | None = None) -> l
     lines = [line for line in records.read_text(encoding="utf-8").split("\n")[:-1] if line]
     requests = [ApiRequest(**json.loads(line)) for line in lines[skip:]]
     return [request for request in requests if path is None or request.path == path]
+
+
+def hook_path(company_sso_id: str) -> str:
+    """Where a company's receiver of webhooks is."""
+    return f"{HOOKS}/{quote(company_sso_id, safe='')}"
 
 
 class ApiControl:

@@ -27,7 +27,10 @@ _SECRET_HEADERS: Final = frozenset({"authorization", "cookie"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request as it is written down; header names in lower case, secrets left out."""
+    """One request as it is written down, but for `raw`; header names in lower case, secrets left out.
+
+    `raw` is the body byte for byte, which signatures are made over.
+    """
 
     method: str
     path: str
@@ -35,6 +38,11 @@ class Request:
     headers: dict[str, str]
     body: Any
     at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
+    raw: bytes = field(default=b"", repr=False)
+
+    def record(self, status: int) -> dict[str, object]:
+        """What is written down of it once it is known what it is answered."""
+        return {**{name: value for name, value in asdict(self).items() if name != "raw"}, "status": status}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +141,7 @@ class ApiHandler(BaseHTTPRequestHandler, ABC):
         failure = self.desk.next_failure(request.path)
         reply = self._failed(failure) or self.reply(request)
         # Before the delay: a client that gives up has been heard all the same.
-        self.desk.write_down({**asdict(request), "status": reply.status})
+        self.desk.write_down(request.record(reply.status))
         if failure is not None:
             time.sleep(failure.delay_seconds)
         if failure is not None and failure.drop:
@@ -165,6 +173,7 @@ class ApiHandler(BaseHTTPRequestHandler, ABC):
                 for name, value in self.headers.items()
             },
             body=json.loads(raw) if raw else None,
+            raw=raw,
         )
 
     def _send(self, reply: Reply) -> None:

@@ -5,6 +5,7 @@ filters' own code. Not here: putting it in the queue, waiting, and showing the t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from cdp_pipelines.local.demo_commerce_chinook import chinook_commerce
 from cdp_pipelines.local.demo_companies import BIG, EMPTY, MEDIUM, RHEINLAND, company_key
 from cdp_pipelines.local.demo_export_fields import SEED_FIELDS
 from cdp_pipelines.local.demo_export_specs import (
+    DemoTemplate,
     EntityExportSpec,
     condition,
     count_rows,
@@ -24,15 +26,20 @@ from cdp_pipelines.local.demo_export_specs import (
     metadata_value,
 )
 
+NOBODY_COMPANY_SSO_ID: Final = company_key("tidak-ada")
+"""A company that there is not."""
 FLAG_OFF_CODE: Final = "FLAG_DISABLED"
 # Not on a border: prices are multiples of 500.
 _MILLION: Final = 1_000_001
 _NEW_YEAR: Final = datetime(2025, 1, 1, tzinfo=UTC)
 _done = partial(done, company=BIG.company_sso_id)
+_MAIL: Final = {"email": f"ops@{BIG.slug}.example"}
 _Documents = Mapping[str, Sequence[dict[str, Any]]]
 
 
-def demo_export_requests(*, now: datetime, scale: float = 1.0, chinook: Path | None = None) -> list[EntityExportSpec]:
+def demo_export_requests(
+    *, now: datetime, scale: float = 1.0, chinook: Path | None = None, webhook_url: str | None = None
+) -> list[EntityExportSpec]:
     """The demo's entity exports in the order to insert them, oldest `created_at` first and the last one at `now`.
 
     Each call makes fresh ids. The expected rows are those of the data that `load_commerce` brings at this scale, which
@@ -42,12 +49,13 @@ def demo_export_requests(*, now: datetime, scale: float = 1.0, chinook: Path | N
         now: UTC-aware; the documents' timestamps lie within the second before it.
         scale: the scale that `load_commerce` was called with.
         chinook: the file that `load_chinook_commerce` was called with, None if it was not.
+        webhook_url: where one of them tells of its end, None if none does.
 
     Raises:
         ConfigurationError: the Chinook file cannot be used (`CHINOOK_FILE_UNUSABLE`).
     """
     big = commerce_documents(BIG, scale=scale)
-    specs = [*_by_object(big), *_filtered(big), *_small_ones(scale)]
+    specs = [*_by_object(big, webhook_url), *_filtered(big), *_small_ones(scale)]
     if chinook is not None:
         specs += _chinook(chinook_commerce(chinook))
     specs += _refused()
@@ -58,7 +66,7 @@ def demo_export_requests(*, now: datetime, scale: float = 1.0, chinook: Path | N
     return specs
 
 
-def _by_object(big: _Documents) -> Iterator[EntityExportSpec]:
+def _by_object(big: _Documents, webhook_url: str | None) -> Iterator[EntityExportSpec]:
     """Each of the nine objects whole, in different formats."""
     rows = {name: len(documents) for name, documents in big.items()}
     yield _done("Vouchers to CSV, the default fields", "voucher", rows["vouchers"], format="CSV")
@@ -66,16 +74,17 @@ def _by_object(big: _Documents) -> Iterator[EntityExportSpec]:
         "Customers to XLSX, every field and aggregate, Tokyo time, with a mail",
         "customer",
         rows["customers"],
-        more={"email": f"ops@{BIG.slug}.example", "locale": "id", "channel": "WEBSITE"},
+        more={**_MAIL, "locale": "id", "channel": "WEBSITE"},
         format="XLSX",
         fields=list(SEED_FIELDS["customer"]),
         order="name",
         timezone="Asia/Tokyo",
     )
     yield _done(
-        "Orders to JSON, every field, newest first",
+        "Orders to JSON, every field, newest first, with a webhook",
         "order",
         rows["orders"],
+        more={"webhook": {"url": webhook_url}} if webhook_url else None,
         format="JSON",
         fields=list(SEED_FIELDS["order"]),
         order="-created_at",
@@ -88,12 +97,16 @@ def _by_object(big: _Documents) -> Iterator[EntityExportSpec]:
         compression="gzip",
         fields=list(SEED_FIELDS["redemption"]),
     )
-    yield _done(
-        "Publications to CSV, by code downwards",
-        "publication",
-        rows["publications"],
-        format="CSV",
-        order="-voucher_code",
+    yield replace(
+        _done(
+            "Publications to CSV, asked for by a schedule, with a mail",
+            "publication",
+            rows["publications"],
+            more={**_MAIL, "locale": "en"},
+            format="CSV",
+            order="-voucher_code",
+        ),
+        schedule="Publications, every day",
     )
     yield _done(
         "Products to XLSX, every field and two keys of their metadata",
@@ -143,7 +156,7 @@ def _filtered(big: _Documents) -> Iterator[EntityExportSpec]:
                 and order["created_at"] > _NEW_YEAR
             ),
         ),
-        more={"email": f"ops@{BIG.slug}.example", "locale": "en"},
+        more={**_MAIL, "locale": "en"},
         format="CSV",
         fields=["source_id", "status", "amount", "total_discount_amount", "total_amount", "customer_id", "created_at"],
         order="-total_amount",
@@ -195,26 +208,39 @@ def _filtered(big: _Documents) -> Iterator[EntityExportSpec]:
 
 
 def _small_ones(scale: float) -> Iterator[EntityExportSpec]:
-    medium = commerce_documents(MEDIUM, scale=scale)
-    yield done(
-        "Gift and loyalty cards of another company to CSV",
-        "voucher",
-        count_rows(medium["vouchers"], lambda voucher: voucher.get("type") in ("GIFT_VOUCHER", "LOYALTY_CARD")),
-        company=MEDIUM.company_sso_id,
-        format="CSV",
-        fields=[
-            "code",
-            "voucher_type",
-            "value",
-            "gift_balance",
-            "loyalty_balance",
-            "customer_id",
-            "customer_source_id",
-        ],
-        filters={"junction": "and", **condition("voucher_type", in_=["GIFT_VOUCHER", "LOYALTY_CARD"])},
-        order="-updated_at",
-    )
+    yield _by_template(commerce_documents(MEDIUM, scale=scale)["vouchers"])
     yield done("A company without orders: an empty array", "order", 0, company=EMPTY.company_sso_id, format="JSON")
+
+
+def _by_template(vouchers: Sequence[dict[str, Any]]) -> EntityExportSpec:
+    """Names the template, and of its own only the format."""
+    template = DemoTemplate(
+        "Gift and loyalty cards",
+        "voucher",
+        {
+            "format": "CSV",
+            "fields": [
+                "code", "voucher_type", "value", "gift_balance", "loyalty_balance", "customer_id", "customer_source_id",
+            ],
+            "filters": {"junction": "and", **condition("voucher_type", in_=["GIFT_VOUCHER", "LOYALTY_CARD"])},
+            "order": "-updated_at",
+        },
+    )  # fmt: skip
+    document = entity_export(
+        MEDIUM.company_sso_id,
+        None,
+        {"format": "NDJSON"},
+        template=template.name,
+        email=f"ops@{MEDIUM.slug}.example",
+        locale="en",
+    )
+    return EntityExportSpec(
+        "Another company's gift and loyalty cards, by a template, with a mail",
+        document,
+        "DONE",
+        expected_rows=count_rows(vouchers, lambda card: card.get("type") in ("GIFT_VOUCHER", "LOYALTY_CARD")),
+        template=template,
+    )
 
 
 def _chinook(chinook: _Documents) -> Iterator[EntityExportSpec]:
@@ -274,7 +300,7 @@ def _refused() -> Iterator[EntityExportSpec]:
         return EntityExportSpec(f"Refused: {title}", document, "ERROR", expected_code=code)
 
     yield refused("the company's switch is off", FLAG_OFF_CODE, company=RHEINLAND.company_sso_id)
-    yield refused("no such company", "company_not_found", company=company_key("tidak-ada"))
+    yield refused("no such company", "company_not_found", company=NOBODY_COMPANY_SSO_ID)
     yield refused("no such object", "invalid_export_object", "coupon")
     yield refused("no such field", "invalid_export_fields", fields=["code", "kode_rahasia"])
     yield refused("an order by nothing known", "invalid_export_order", order="-kode_rahasia")

@@ -13,12 +13,22 @@ from bson.objectid import ObjectId
 
 
 @dataclass(frozen=True, slots=True)
+class DemoTemplate:
+    """A template that must be saved before the export that names it is queued."""
+
+    name: str
+    exported_object: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class EntityExportSpec:
     """One entity export of the demo and the ending it must come to.
 
     `expected_code` is the code of an `ERROR`, None otherwise; `expected_rows` the rows of the file, None where there
     is no file. `repeats` is the `id` of an export that asks for the same and must have ended before this one is
-    queued: then this one is served from what was kept.
+    queued: then this one is served from what was kept. `template` is what the document's `template` names. With a
+    `schedule`, nobody queues the document: a schedule of that name is to ask for the same, under an id that is its own.
     """
 
     title: str
@@ -27,12 +37,14 @@ class EntityExportSpec:
     expected_code: str | None = None
     expected_rows: int | None = None
     repeats: str | None = None
+    template: DemoTemplate | None = None
+    schedule: str | None = None
 
 
 def entity_export(
-    company_sso_id: str, exported_object: str, parameters: Mapping[str, Any], **more: Any
+    company_sso_id: str, exported_object: str | None, parameters: Mapping[str, Any], **more: Any
 ) -> dict[str, Any]:
-    """A scheduled, well-formed `exports` document; `more` adds or replaces keys."""
+    """A scheduled, well-formed `exports` document; `more` adds or replaces keys. No object: its template says which."""
     return {
         "_id": ObjectId(),
         "id": f"exp_{secrets.token_hex(12)}",

@@ -8,11 +8,13 @@
 | `POST /report/v1/billings/logs/export` | 201 `{id}` |
 | `POST /GetUsersByEmails` `{company_sso_id, emails}` | 200 `{users: [{email, sso_id, name}]}`, those known |
 | `POST /alerts` | 200 `ok` |
+| `POST /hooks/{company_sso_id}` | 204 if the company's signature holds, else 401; a company's receiver of webhooks |
 | `POST /_control` `{path, status?, delay_seconds?, drop?, times?, retry_after?}` | 204; that path fails so now |
 | `GET /_control`, `DELETE /_control` | 200 the failures in force; 204 none any more |
 
 Credentials are asked where the environment of this process sets them: `NOTIFICATION_API_CLIENT_ID` and `_SECRET`,
-`EXPORT_HISTORY_API_CLIENT_ID` and `_SECRET`, `LAUNCHPAD_API_AUTH`. Not here: HTTP, the control and the records
+`EXPORT_HISTORY_API_CLIENT_ID` and `_SECRET`, `LAUNCHPAD_API_AUTH`. Webhooks are verified with the secret that follows
+from `CDP_WEBHOOK_SIGNING_KEY`, as a company would that was told its secret. Not here: HTTP, the control and the records
 (`api_server`), the CRM (`crm_api`).
 """
 
@@ -22,14 +24,19 @@ import json
 import os
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Final, TypeAlias
+from urllib.parse import unquote
 
-from cdp_pipelines.local.api_records import ALERTS, EXPORT_HISTORY, LAUNCHPAD, NOTIFICATIONS
+from cdp_pipelines.domain.entity_export.webhook import company_secret, verify
+from cdp_pipelines.local.api_records import ALERTS, EXPORT_HISTORY, HOOKS, LAUNCHPAD, NOTIFICATIONS
 from cdp_pipelines.local.api_server import ApiDesk, ApiHandler, Reply, Request, serve
 
 UNKNOWN_DOMAIN: Final = "@unknown.example"
 """Users with such an address are nobody to the launchpad, unless a list of users names them."""
+
+SIGNING_KEY_SETTING: Final = "CDP_WEBHOOK_SIGNING_KEY"
 
 Answer: TypeAlias = tuple[int, object]
 """Status and what goes into the body as JSON; None: no body."""
@@ -41,6 +48,7 @@ class Neighbours(ApiDesk):
     def __init__(self, records: Path, environment: Mapping[str, str], launchpad_users: Path | None = None) -> None:
         super().__init__(records)
         self._expected = _expected_authorization(environment)
+        self._signing_key = environment.get(SIGNING_KEY_SETTING, "")
         self._users = json.loads(launchpad_users.read_text(encoding="utf-8")) if launchpad_users else None
 
     def authorized(self, path: str, authorization: str) -> bool:
@@ -56,6 +64,13 @@ class Neighbours(ApiDesk):
         if path == LAUNCHPAD:
             return self._find_users(body)
         return 404, {"error": "no such route"}
+
+    def receive(self, company_sso_id: str, headers: Mapping[str, str], raw: bytes) -> Answer:
+        """What a company's receiver does: nothing that is not signed with the company's own secret is believed."""
+        secret = company_secret(self._signing_key, company_sso_id)
+        if not self._signing_key or not verify(secret, headers, raw, now=datetime.now(UTC)):
+            return 401, {"error": "the signature does not hold"}
+        return 204, None
 
     def _find_users(self, body: Any) -> Answer:
         emails = body.get("emails") if isinstance(body, dict) else None
@@ -90,6 +105,9 @@ class NeighbourHandler(ApiHandler):
             return 401, {"error": "unauthorized"}
         if request.method != "POST":
             return 404, {"error": "no such route"}
+        if request.path.startswith(f"{HOOKS}/"):
+            company_sso_id = unquote(request.path.removeprefix(f"{HOOKS}/"))
+            return self.desk.receive(company_sso_id, request.headers, request.raw)
         return self.desk.answer(request.path, request.body)
 
 

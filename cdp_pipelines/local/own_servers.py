@@ -13,6 +13,7 @@ from typing import ClassVar, Final
 import cdp_pipelines
 from cdp_pipelines.local.api_records import CONTROL
 from cdp_pipelines.local.crm_api import AUTH_SETTING, DATABASE_SETTING
+from cdp_pipelines.local.http_apis import SIGNING_KEY_SETTING
 from cdp_pipelines.local.ports import HOST
 from cdp_pipelines.local.postgres import Postgres
 from cdp_pipelines.local.seaweed import Seaweed
@@ -21,6 +22,7 @@ from cdp_pipelines.local.server import Launch, LocalServer, NotReady, Place
 SENDER: Final = "CDP exports <exports@cdp.example>"
 CLIENT_ID: Final = "cdp-local"
 _ASKS_PORT: Final = "postgres_port"
+_SIGNING_KEY: Final = "webhook_signing_key"
 _ANSWER_SECONDS: Final = 2
 _OK: Final = 200
 
@@ -62,7 +64,7 @@ class MailServer(LocalServer):
 
 
 class HttpApis(LocalServer):
-    """Notifications, export history, launchpad and alerts, on one port."""
+    """Notifications, export history, launchpad, alerts and companies' receivers of webhooks, on one port."""
 
     name: ClassVar[str] = "apis"
     port_names: ClassVar[tuple[str, ...]] = ("http",)
@@ -71,6 +73,7 @@ class HttpApis(LocalServer):
         """See `LocalServer.prepare`."""
         place.data.mkdir(parents=True, exist_ok=True)
         place.settings.setdefault("secret", token_hex(16))
+        place.settings.setdefault(_SIGNING_KEY, token_hex(32))
         arguments = ["--port", str(place.ports["http"]), "--records", str(api_records(place.data))]
         secret = place.settings["secret"]
         return _module(
@@ -82,11 +85,14 @@ class HttpApis(LocalServer):
                 "EXPORT_HISTORY_API_CLIENT_ID": CLIENT_ID,
                 "EXPORT_HISTORY_API_SECRET": secret,
                 "LAUNCHPAD_API_AUTH": f"Bearer {secret}",
+                SIGNING_KEY_SETTING: place.settings[_SIGNING_KEY],
             },
         )
 
     def check(self, place: Place) -> None:
         """See `LocalServer.check`."""
+        if _SIGNING_KEY not in place.settings:
+            raise NotReady("it was started by a version that received no webhooks")
         _check_control(place.ports["http"])
 
     def variables(self, place: Place) -> dict[str, str]:
@@ -101,6 +107,8 @@ class HttpApis(LocalServer):
             "LAUNCHPAD_API_ROOT_URL": root_url,
             "LAUNCHPAD_API_AUTH": f"Bearer {secret}",
             "CDP_ALERT_WEBHOOK_URL": f"{root_url}/alerts",
+            SIGNING_KEY_SETTING: place.settings[_SIGNING_KEY],
+            "CDP_WEBHOOK_TRUSTED_HOSTS": f"{HOST}:{place.ports['http']}",
         }
 
     def address(self, place: Place) -> str:

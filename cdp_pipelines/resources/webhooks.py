@@ -219,6 +219,10 @@ class WebhooksResource(dg.ConfigurableResource[None]):
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature
         """Close the connections of this process."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections of this process."""
         if self._sender is not None:
             self._sender.close()
             self._sender = None

@@ -6,17 +6,21 @@ import os
 import shutil
 import signal
 import subprocess
+import uuid
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
 from cdp_pipelines.domain.contact_export.delivery import TERMINAL_STATUSES
+from cdp_pipelines.local.api_records import hook_path
 from cdp_pipelines.pipelines.exports.config import MOST_LAUNCHES_A_TICK
 from cdp_pipelines_tests.e2e.dagster_services import daemon
 from cdp_pipelines_tests.integration.pipelines.harness import Document, Exports, contact_id
+from cdp_pipelines_tests.support.apis import RecordedApis
+from cdp_pipelines_tests.support.inbox import Inbox
 from cdp_pipelines_tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(600)
@@ -46,6 +50,45 @@ def test_an_inserted_document_becomes_an_email_with_the_very_rows(live: Exports,
     ]
     (attachment,) = email.iter_attachments()
     assert attachment.get_payload(decode=True) == downloaded.content
+
+
+def test_an_entity_export_becomes_a_file_an_email_and_a_signed_webhook(
+    live: Exports, running_daemon: Path, maildir: Inbox, http_apis: RecordedApis
+) -> None:
+    company, to = live.company, f"{live.company}@example.com"
+    live.db["companies"].update_one({"_id": company}, {"$set": {"features.entity_exports_enabled": True}})
+    now = datetime.now(UTC)
+    live.db["orders"].insert_many(
+        [
+            {"company_sso_id": company, "id": f"ord_{n}", "amount": n, "created_at": now, "updated_at": now}
+            for n in range(3)
+        ]
+    )
+    export_id = f"exp_{uuid.uuid4().hex[:24]}"
+    live.db["exports"].insert_one(
+        {
+            "id": export_id, "company_sso_id": company, "exported_object": "order", "status": "SCHEDULED",
+            "channel": "API", "parameters": {"fields": ["id", "amount"], "order": "-amount"}, "user_sso_id": "user-1",
+            "email": to, "locale": "en", "webhook": {"url": f"{http_apis.root_url}{hook_path(company)}"},
+            "created_at": now, "updated_at": now,
+        }
+    )  # fmt: skip
+
+    def told() -> Document | None:
+        document = live.db["exports"].find_one({"id": export_id}) or {}
+        ended_now = document["status"] in {"DONE", "ERROR", "CANCELED"}
+        return document if ended_now and not document.get("notices_pending") else None
+
+    export = wait_for("the end of the export and its notices", told, seconds=120, every=0.25)
+    assert export["status"] == "DONE", export["error"]
+    content = httpx.get(export["result"]["url"]).content
+    table = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+    assert table == [["id", "amount"], ["ord_2", "2"], ["ord_1", "1"], ["ord_0", "0"]]
+    [mail] = maildir.wait(to=to)
+    assert export["result"]["url"] in mail.text()
+    # The receiver answers 204 to nothing but the company's own signature.
+    [notice] = http_apis.requests(hook_path(company))
+    assert (notice.status, notice.body["type"], notice.body["data"]["id"]) == (204, "export.done", export_id)
 
 
 def test_a_link_stops_working_after_it_expires(live: Exports, running_daemon: Path) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
@@ -17,7 +18,16 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from cdp_pipelines.local.api_records import ALERTS, EXPORT_HISTORY, LAUNCHPAD, NOTIFICATIONS, ApiFailure
+from cdp_pipelines.domain.entity_export.webhook import WebhookMessage, company_secret, signed_headers
+from cdp_pipelines.local.api_records import (
+    ALERTS,
+    EXPORT_HISTORY,
+    HOOKS,
+    LAUNCHPAD,
+    NOTIFICATIONS,
+    ApiFailure,
+    hook_path,
+)
 from cdp_pipelines.local.mail_control import MailFailure
 from cdp_pipelines.local.mongo import available_kinds, find_mongod
 from cdp_pipelines_tests.support.apis import RecordedApis
@@ -250,6 +260,26 @@ def test_alerts_ask_no_credentials(client: httpx.Client, http_apis: RecordedApis
     assert client.post(ALERTS, json={"text": "x"}).status_code == 200
     assert client.post(ALERTS, json={}).status_code == 400
     assert [request.body for request in http_apis.alerts()] == [{"text": "x"}, {}]
+
+
+def test_a_companys_receiver_believes_only_its_own_signature(
+    client: httpx.Client, http_apis: RecordedApis, stack_env: dict[str, str]
+) -> None:
+    secret = company_secret(stack_env["CDP_WEBHOOK_SIGNING_KEY"], "company a")
+    message = WebhookMessage(id="msg_1", body='{"type": "export.done", "at": "Grüße"}'.encode())
+    signed = signed_headers(secret, message, now=datetime.now(UTC))
+    path = hook_path("company a")
+    for target, headers, body in (
+        (path, signed, message.body),
+        (path, signed, message.body.replace(b"done", b"gone")),
+        (hook_path("company b"), signed, message.body),
+        (path, {}, message.body),
+    ):
+        client.post(target, content=body, headers={**headers, "Content-Type": "application/json"})
+    requests = [request for request in http_apis.requests() if request.path.startswith(HOOKS)]
+    assert [request.status for request in requests] == [204, 401, 401, 401]
+    assert requests[0].body == {"type": "export.done", "at": "Grüße"}
+    assert requests[0].headers["webhook-id"] == "msg_1"
 
 
 def test_launchpad_knows_people_by_company(client: httpx.Client, stack_env: dict[str, str]) -> None:

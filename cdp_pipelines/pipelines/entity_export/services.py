@@ -39,6 +39,12 @@ class EntityExportResource(dg.ConfigurableResource[None]):
         """Stores and outside systems; only MongoDB's settings are needed at once, and nothing is contacted yet."""
         return EntityServices(self)
 
+    def close(self) -> None:
+        """Give the connections back."""
+        self.webhooks.close()
+        self.object_store.close()
+        self.cdp_mongo.close()
+
 
 def from_environment(cdp_mongo: CdpMongoResource | None = None) -> EntityExportResource:
     """The resource that takes every setting from the environment when it needs it; for runs, sensors and commands."""

@@ -79,6 +79,21 @@ def test_the_repeat_asks_for_the_same_as_an_earlier_one(specs: list[EntityExport
     assert first.expected_rows == repeat.expected_rows
 
 
+def test_one_is_asked_for_by_a_template_one_by_a_schedule_and_one_tells_by_webhook(
+    specs: list[EntityExportSpec],
+) -> None:
+    [by_template] = [spec for spec in specs if spec.template is not None]
+    assert by_template.template is not None
+    assert by_template.document["template"] == by_template.template.name
+    assert by_template.document["exported_object"] is None
+    [by_schedule] = [spec for spec in specs if spec.schedule is not None]
+    assert by_schedule.repeats is None
+    assert not any("webhook" in spec.document for spec in specs)
+    told = demo_export_requests(now=NOW, scale=0, webhook_url="http://127.0.0.1:1/")
+    assert [spec.document["webhook"] for spec in told if "webhook" in spec.document] == [{"url": "http://127.0.0.1:1/"}]
+    assert sum(1 for spec in specs if spec.document.get("email")) >= 2
+
+
 def test_filters_pass_some_and_not_all(specs: list[EntityExportSpec]) -> None:
     sizes = commerce_sizes(BIG, SCALE)
     for spec in specs:
