@@ -64,17 +64,25 @@ def _on_each(item: pytest.Item) -> bool:
     return any(item.path.is_relative_to(_HERE / name) for name in _ON_EACH_SERVER)
 
 
-@pytest.fixture(scope="session", params=_MONGO_KINDS, ids=lambda kind: kind or "no-mongo")
-def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """The session's own servers, once with each MongoDB server that is found; stopped also on failure and SIGTERM."""
-    own = LocalStack(tmp_path_factory.mktemp("stack"), mongo=request.param)
+@pytest.fixture(scope="session")
+def stack_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the session's servers live; what runs at its end is stopped, also on failure and SIGTERM."""
+    folder = tmp_path_factory.mktemp("stack")
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        own.up()
-        yield own
+        yield folder
     finally:
-        own.down(delete_data=True)
+        LocalStack(folder).down(delete_data=True)
         signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture(scope="session", params=_MONGO_KINDS, ids=lambda kind: kind or "no-mongo")
+def stack(request: pytest.FixtureRequest, stack_folder: Path) -> Iterator[LocalStack]:
+    """The session's own servers, once with each MongoDB server that is found; the others stay up meanwhile."""
+    own = LocalStack(stack_folder, mongo=request.param)
+    own.up()
+    yield own
+    own.stop_one("mongo")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pymongo import MongoClient
 
-from cdp_pipelines_tests.e2e.dagster_services import daemon
+from cdp_pipelines.local.ports import free_ports
+from cdp_pipelines_tests.e2e.dagster_services import daemon, webserver
 from cdp_pipelines_tests.e2e.migration_site import DATABASE, Site
 from cdp_pipelines_tests.integration.pipelines.harness import Exports
 from cdp_pipelines_tests.support.browser import chromium
@@ -34,11 +35,19 @@ def daemon_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("e2e-log") / "daemon.log"
 
 
-@pytest.fixture(scope="session")
+# Not for the session: a daemon, a web server and their code servers take a quarter of a core from whatever comes next.
+@pytest.fixture(scope="package")
 def running_daemon(daemon_env: dict[str, str], daemon_log: Path) -> Iterator[Path]:
-    """A daemon for the whole session; yields its log."""
+    """A daemon for all these tests; yields its log."""
     with daemon(daemon_env, daemon_log):
         yield daemon_log
+
+
+@pytest.fixture(scope="package")
+def dagster_ui(daemon_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of Dagster's UI, started for the first test that looks at it."""
+    with webserver(daemon_env, tmp_path_factory.mktemp("e2e-ui") / "webserver.log", free_ports(1)[0]) as url:
+        yield url
 
 
 @pytest.fixture

@@ -1,14 +1,11 @@
 """Ops and stewards in the Dagster UI alone: coverage, one company, a backfill, a halt, going on, checks, a rollback."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
-from cdp_pipelines.local.ports import free_ports
-from cdp_pipelines_tests.e2e.dagster_services import webserver
 from cdp_pipelines_tests.e2e.migration_site import BROKEN, CLEAN, Site
 from cdp_pipelines_tests.support.browser import CHROMIUM, NO_CHROMIUM
 from cdp_pipelines_tests.support.waiting import wait_for
@@ -64,58 +61,58 @@ def roll_back(page: "Page", url: str, company: str) -> None:
 
 
 def test_ops_do_everything_from_the_ui(
-    site: Site, running_daemon: Path, daemon_env: Mapping[str, str], page: "Page", screenshots: Path, tmp_path: Path
+    site: Site, running_daemon: Path, dagster_ui: str, page: "Page", screenshots: Path
 ) -> None:
+    url = dagster_ui
     uncovered = site.company("ui-uncovered", people=40, contacts=30, audits=50, shape=CLEAN)
     fine = [site.company(f"ui-fine-{n}", people=20, contacts=20, audits=120, shape=CLEAN) for n in (1, 2, 3)]
     broken = site.company("ui-broken", people=20, contacts=20, audits=1_200, shape=BROKEN)
-    with webserver(daemon_env, tmp_path / "webserver.log", free_ports(1)[0]) as url:
-        page.goto(f"{url}/assets/crm_contact_coverage?view=partitions")
-        page.get_by_text(broken).first.wait_for(timeout=90_000)
-        page.get_by_text(uncovered).first.wait_for()
+    page.goto(f"{url}/assets/crm_contact_coverage?view=partitions")
+    page.get_by_text(broken).first.wait_for(timeout=90_000)
+    page.get_by_text(uncovered).first.wait_for()
 
-        materialize(page, url, "crm_contact_coverage", uncovered)
-        page.goto(f"{url}/assets/crm_contact_coverage?view=partitions&partition={uncovered}")
-        page.get_by_text("missing_people").first.wait_for(timeout=90_000)
-        page.screenshot(path=screenshots / "coverage.png")
+    materialize(page, url, "crm_contact_coverage", uncovered)
+    page.goto(f"{url}/assets/crm_contact_coverage?view=partitions&partition={uncovered}")
+    page.get_by_text("missing_people").first.wait_for(timeout=90_000)
+    page.screenshot(path=screenshots / "coverage.png")
 
-        materialize(page, url, "activity_logs", fine[0])
-        assert site.ended(fine[0], "completed", "completed_with_errors")["match_pct"] >= 99
+    materialize(page, url, "activity_logs", fine[0])
+    assert site.ended(fine[0], "completed", "completed_with_errors")["match_pct"] >= 99
 
-        page.goto(f"{url}/assets/activity_logs?view=partitions")
-        page.get_by_text(broken).first.wait_for()
-        page.get_by_role("button", name="Materialize…").click()
-        page.get_by_role("button", name="Missing", exact=True).click()
-        page.get_by_role("button", name="Launch").last.click()
-        for company in fine:
-            site.ended(company, "completed", "completed_with_errors")
-        halted = site.ended(broken, "halted")
-        assert site.db["crm_activity_log_migration_jobs"].count_documents({"company_sso_id": uncovered}) == 0
+    page.goto(f"{url}/assets/activity_logs?view=partitions")
+    page.get_by_text(broken).first.wait_for()
+    page.get_by_role("button", name="Materialize…").click()
+    page.get_by_role("button", name="Missing", exact=True).click()
+    page.get_by_role("button", name="Launch").last.click()
+    for company in fine:
+        site.ended(company, "completed", "completed_with_errors")
+    halted = site.ended(broken, "halted")
+    assert site.db["crm_activity_log_migration_jobs"].count_documents({"company_sso_id": uncovered}) == 0
 
-        page.goto(f"{url}/runs/{halted['run_id']}?logs=type%3ASTEP_FAILURE")
-        page.get_by_text("so the migration halted").first.wait_for()
-        page.screenshot(path=screenshots / "halted.png")
+    page.goto(f"{url}/runs/{halted['run_id']}?logs=type%3ASTEP_FAILURE")
+    page.get_by_text("so the migration halted").first.wait_for()
+    page.screenshot(path=screenshots / "halted.png")
 
-        site.mend()
-        materialize(page, url, "activity_logs", broken)
-        went_on = site.ended(broken, "completed_with_errors")
-        assert went_on["_id"] == halted["_id"]
-        assert went_on["records_processed"] == went_on["records_total"] == 1_200
-        page.goto(f"{url}/assets/activity_logs?view=partitions&partition={broken}")
-        page.get_by_text("skipped_post_sync_live_feed").or_(page.get_by_text("outcomes")).first.wait_for()
-        page.get_by_text("unreadable_changes").first.wait_for()
-        page.screenshot(path=screenshots / "why-rows-failed.png")
+    site.mend()
+    materialize(page, url, "activity_logs", broken)
+    went_on = site.ended(broken, "completed_with_errors")
+    assert went_on["_id"] == halted["_id"]
+    assert went_on["records_processed"] == went_on["records_total"] == 1_200
+    page.goto(f"{url}/assets/activity_logs?view=partitions&partition={broken}")
+    page.get_by_text("skipped_post_sync_live_feed").or_(page.get_by_text("outcomes")).first.wait_for()
+    page.get_by_text("unreadable_changes").first.wait_for()
+    page.screenshot(path=screenshots / "why-rows-failed.png")
 
-        page.goto(f"{url}/assets/activity_logs?view=checks&checkDetail=match_pct")
-        for check in ("match_pct", "coverage_pct", "failure_rate", "no_duplicates", "watermark_seam"):
-            page.get_by_text(check).first.wait_for()
-        page.get_by_text("Partitions", exact=True).last.click()
-        page.get_by_text(fine[1]).first.wait_for()
-        page.screenshot(path=screenshots / "checks.png")
+    page.goto(f"{url}/assets/activity_logs?view=checks&checkDetail=match_pct")
+    for check in ("match_pct", "coverage_pct", "failure_rate", "no_duplicates", "watermark_seam"):
+        page.get_by_text(check).first.wait_for()
+    page.get_by_text("Partitions", exact=True).last.click()
+    page.get_by_text(fine[1]).first.wait_for()
+    page.screenshot(path=screenshots / "checks.png")
 
-        roll_back(page, url, fine[0])
-        assert site.ended(fine[0], "rolled_back")["records_rolled_back"] > 0
-        page.get_by_text("deleted_in_all").first.wait_for()
-        page.screenshot(path=screenshots / "rollback.png")
+    roll_back(page, url, fine[0])
+    assert site.ended(fine[0], "rolled_back")["records_rolled_back"] > 0
+    page.get_by_text("deleted_in_all").first.wait_for()
+    page.screenshot(path=screenshots / "rollback.png")
     assert site.db["activity_logs"].count_documents({"company_sso_id": fine[0]}) == 0
     assert site.db["activity_logs"].count_documents({"company_sso_id": fine[1]}) > 0
