@@ -8,6 +8,7 @@ from cdp_pipelines.cli.local_environment import adopt_local_environment
 
 if TYPE_CHECKING:
     from cdp_pipelines.pipelines.contact_export.services import ContactExportResource, ExportServices
+    from cdp_pipelines.pipelines.entity_export.services import EntityServices
     from cdp_pipelines.pipelines.migrations.kinds import MigrationKind
     from cdp_pipelines.pipelines.migrations.services import MigrationServices
 
@@ -25,6 +26,28 @@ def export_services() -> Iterator["ExportServices"]:
         yield resource.services()
     finally:
         close(resource)
+
+
+@contextmanager
+def entity_services() -> Iterator["EntityServices"]:
+    """The stores and outside systems of entity exports, as their runs use them; closed when the block is left.
+
+    Raises:
+        ConfigurationError: a setting of MongoDB is missing or wrong; the others are read when they are needed.
+    """
+    import dagster as dg
+
+    from cdp_pipelines.pipelines.entity_export.services import from_environment
+
+    adopt_local_environment()
+    resource = from_environment()
+    try:
+        yield resource.services()
+    finally:
+        context = dg.build_init_resource_context()
+        resource.webhooks.teardown_after_execution(context)
+        resource.object_store.teardown_after_execution(context)
+        resource.cdp_mongo.teardown_after_execution(context)
 
 
 @contextmanager
