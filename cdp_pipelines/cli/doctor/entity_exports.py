@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 from cdp_pipelines.cli.doctor.findings import Finding, Findings
 from cdp_pipelines.cli.output import size_text
@@ -30,9 +31,11 @@ def _webhooks(findings: Findings) -> Iterator[Finding]:
     webhooks = WebhooksResource()
     advice = f"Set {KEY_SETTING}, such as openssl rand -base64 32 gives, and keep it: it makes every company's secret."
     if os.environ.get(KEY_SETTING):
-        webhooks.open()
-        trusted = len(webhooks.trusted())
-        yield findings.ok("webhooks", f"can be signed; {trusted} trusted hosts" if trusted else "can be signed")
+        problem, trusted = webhooks.setup_problem(), len(webhooks.trusted())
+        if problem is not None:
+            yield findings.broken("webhooks", problem, advice)
+        else:
+            yield findings.ok("webhooks", "can be signed" + (f"; hosts trusted: {trusted}" if trusted else ""))
     elif _are_asked_for():
         yield findings.broken("webhooks", "off, but exports or schedules name some: these are refused", advice)
     else:
@@ -49,7 +52,8 @@ def _are_asked_for() -> bool:
     mongo = CdpMongoResource()
     try:
         with translating("looking for webhooks"):
-            database, named = mongo.database(), {"webhook": {"$gt": None}}
+            database = mongo.database()
+            named: dict[str, Any] = {"webhook": {"$nin": [None, "", {}]}}
             return any(
                 database[collection].find_one({**query, **named}, {"_id": 1}) is not None
                 for collection, query in (("export_schedules", {"enabled": True}), ("exports", {}))
