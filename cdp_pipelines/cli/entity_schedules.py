@@ -1,5 +1,7 @@
 """`cdp export schedule …`: exports that come again and again."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -85,31 +87,27 @@ def _add(name: str, asked: "AskedEntityExport", *, cron: str, timezone: str, ena
     from cdp_pipelines.cli.services import entity_services
     from cdp_pipelines.domain.admission import Rejected
     from cdp_pipelines.domain.entity_export.schedules import ScheduleDraft, read_cadence
-    from cdp_pipelines.domain.errors import PermanentFailure
 
-    with entity_services() as services:
-        try:
-            # First, because the zone may become one of the request's parameters, and the better message is here.
-            read_cadence(cron, timezone)
-            document, answer = judged(services, asked)
-            if isinstance(answer, Rejected):
-                return show_refusal(answer, as_json=as_json)
-            draft = ScheduleDraft(
-                name=name,
-                exported_object=document["exported_object"],
-                parameters=document["parameters"],
-                cron=cron,
-                timezone=timezone,
-                user_sso_id=asked.user,
-                template=asked.template or None,
-                email=asked.email or None,
-                locale=asked.locale or None,
-                webhook=document.get("webhook"),
-                enabled=enabled,
-            )
-            schedule = services.schedules.save(asked.company, draft, now=services.now())
-        except PermanentFailure as exc:
-            raise Refused(exc.code, exc.message, details=exc.details) from exc
+    with _refusing(), entity_services() as services:
+        # First, because the zone may become one of the request's parameters, and the better message is here.
+        read_cadence(cron, timezone)
+        document, answer = judged(services, asked)
+        if isinstance(answer, Rejected):
+            return show_refusal(answer, as_json=as_json)
+        draft = ScheduleDraft(
+            name=name,
+            exported_object=document["exported_object"],
+            parameters=document["parameters"],
+            cron=cron,
+            timezone=timezone,
+            user_sso_id=asked.user,
+            template=asked.template or None,
+            email=asked.email or None,
+            locale=asked.locale or None,
+            webhook=document.get("webhook"),
+            enabled=enabled,
+        )
+        schedule = services.schedules.save(asked.company, draft, now=services.now())
     if as_json:
         output.print_json(schedule_facts(schedule, None))
     else:
@@ -167,13 +165,9 @@ def resume(name: NameArgument, company: CompanyOption, as_json: JsonOption = Fal
 def _switch(name: str, company: str, *, enabled: bool, as_json: bool) -> None:
     from cdp_pipelines.cli.schedule_view import next_run_text, schedule_facts
     from cdp_pipelines.cli.services import entity_services
-    from cdp_pipelines.domain.errors import PermanentFailure
 
-    with entity_services() as services:
-        try:
-            switched = services.schedules.set_enabled(company, name, enabled=enabled, now=services.now())
-        except PermanentFailure as exc:
-            raise Refused(exc.code, exc.message, details=exc.details) from exc
+    with _refusing(), entity_services() as services:
+        switched = services.schedules.set_enabled(company, name, enabled=enabled, now=services.now())
         schedule = services.schedules.find(company, name) if switched else None
         if schedule is None:
             raise _not_found()
@@ -196,6 +190,20 @@ def remove(name: NameArgument, company: CompanyOption, as_json: JsonOption = Fal
         output.print_json({"company_sso_id": company, "name": name, "removed": True})
     else:
         output.print_line(f"Removed {name!r}.")
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """A cron expression, zone or name that is none was a wrong use of the command; other failures are none of it."""
+    from cdp_pipelines.domain.entity_export.schedules import SCHEDULE_INVALID, TOO_FREQUENT
+    from cdp_pipelines.domain.errors import PermanentFailure
+
+    try:
+        yield
+    except PermanentFailure as exc:
+        if exc.code not in (SCHEDULE_INVALID, TOO_FREQUENT):
+            raise
+        raise Refused(exc.code, exc.message, details=exc.details) from exc
 
 
 def _last_statuses(services: "EntityServices", company: str, schedules: "list[Document]") -> dict[object, str]:
