@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SYSTEMS: Final = (
     "mongodb", "dagster", "s3", "mail", "notifications", "export-history", "crm", "notes", "launchpad", "alerts",
-    "temp", "limits",
+    "entity-exports", "temp", "limits",
 )  # fmt: skip
 
 OnlyOption = Annotated[list[str] | None, typer.Option("--only", help=f"Just this: {', '.join(SYSTEMS)}.")]
@@ -108,7 +108,7 @@ def _examine(systems: Sequence[str]) -> list["Finding"]:
 
 
 def _checks() -> dict[str, "Check"]:
-    from cdp_pipelines.cli.doctor import crm, dagster, machine, mongo, neighbours, notes, object_store
+    from cdp_pipelines.cli.doctor import crm, dagster, entity_exports, machine, mongo, neighbours, notes, object_store
 
     return {
         "mongodb": mongo.check_mongo,
@@ -121,6 +121,7 @@ def _checks() -> dict[str, "Check"]:
         "notes": notes.check_notes,
         "launchpad": neighbours.check_launchpad,
         "alerts": neighbours.check_alerts,
+        "entity-exports": entity_exports.check_entity_exports,
         "temp": machine.check_temporary_files,
         "limits": machine.check_limits,
     }

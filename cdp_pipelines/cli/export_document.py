@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cdp_pipelines.cli.exit_codes import Refused
 
@@ -76,8 +76,14 @@ def queued_document(asked: AskedExport, *, now: datetime) -> Document:
     }
 
 
-def read_filter(text: str) -> object:
+CONTACT_FILTER: Final = '{"field": "name", "op": "contains", "value": "ani"}'
+ENTITY_FILTER: Final = '{"created_at": {"conditions": {"$after": ["2024-01-01"]}}}'
+
+
+def read_filter(text: str, *, example: str = CONTACT_FILTER) -> object:
     """The filter from JSON, or from a file named after `@` (`@-` is standard input); None for an empty text.
+
+    `example` is shown to whoever wrote something else.
 
     Raises:
         Refused: `FILE_UNREADABLE` or `FILTER_NOT_JSON`.
@@ -91,7 +97,7 @@ def read_filter(text: str) -> object:
         raise Refused(
             "FILTER_NOT_JSON",
             f"--filter is not JSON (line {exc.lineno}, column {exc.colno}: {exc.msg}). "
-            'Write it as {"field": "name", "op": "contains", "value": "ani"}, or name a file: --filter @filter.json',
+            f"Write it as {example}, or name a file: --filter @filter.json",
         ) from exc
 
 

@@ -1,19 +1,22 @@
 """Bringing an export's file to this machine, whole or not at all."""
 
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from cdp_pipelines.cli.exit_codes import Refused
+from cdp_pipelines.cli.export_kinds import Via
 from cdp_pipelines.domain.errors import PermanentFailure, TransientFailure
 
 if TYPE_CHECKING:
     from cdp_pipelines.pipelines.contact_export.services import ExportServices
 
 Document = dict[str, Any]
-Via: TypeAlias = Literal["store", "link"]
 
+GONE: Final = ("OBJECT_NOT_FOUND", "LINK_DEAD")
+"""Codes of a file, or of a link to it, that is no more."""
 _CHUNK_BYTES: Final = 1024 * 1024
 _LINK_SECONDS: Final = 60.0
 _HTTP_OK: Final = 200
@@ -28,21 +31,42 @@ def download(services: "ExportServices", document: Document, path: Path, *, via:
         TransientFailure: `EXPORT_FILE_INCOMPLETE`, or the store did not answer.
     """
     result = result_of(document)
-    chunks = _from_link(result["url"]) if via == "link" else services.object_store().iter_bytes(result["key"])
+    chunks = link_bytes(result["url"]) if via == "link" else services.object_store().iter_bytes(result["key"])
+    try:
+        return write_whole(chunks, path, size_bytes=result["size_bytes"])
+    except PermanentFailure as exc:
+        if exc.code not in GONE:
+            raise
+        answer = f" (HTTP {exc.details['http_status']})" if "http_status" in exc.details else ""
+        raise PermanentFailure(
+            "EXPORT_FILE_GONE",
+            f"The file is no longer there{answer}: files are kept 48 hours. Ask for a new export.",
+        ) from exc
+
+
+def write_whole(chunks: Iterable[bytes], path: Path, *, size_bytes: int, sha256: str | None = None) -> int:
+    """Write a file that appears only when all of it has arrived, and is what was exported; returns its size in bytes.
+
+    Raises:
+        Refused: `FILE_UNWRITABLE`.
+        TransientFailure: `EXPORT_FILE_INCOMPLETE`, or `EXPORT_FILE_DAMAGED`, its SHA-256 is another.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    size, digest = 0, hashlib.sha256()
     try:
         with partial.open("xb") as file:
-            size = sum(file.write(chunk) for chunk in chunks)
-        if size != result["size_bytes"]:
+            for chunk in chunks:
+                size += file.write(chunk)
+                digest.update(chunk)
+        if size != size_bytes:
             raise TransientFailure(
-                "EXPORT_FILE_INCOMPLETE",
-                f"{size} of {result['size_bytes']} bytes arrived. Nothing was kept; try again.",
+                "EXPORT_FILE_INCOMPLETE", f"{size} of {size_bytes} bytes arrived. Nothing was kept; try again."
+            )
+        if sha256 is not None and digest.hexdigest() != sha256:
+            raise TransientFailure(
+                "EXPORT_FILE_DAMAGED", "What arrived is not what was exported (its SHA-256 differs). Nothing was kept."
             )
         partial.replace(path)
-    except PermanentFailure as exc:
-        if exc.code != "OBJECT_NOT_FOUND":
-            raise
-        raise _gone() from exc
     except OSError as exc:
         raise Refused("FILE_UNWRITABLE", f"{path} cannot be written ({exc.strerror or type(exc).__name__}).") from exc
     finally:
@@ -78,7 +102,13 @@ def target_path(result: Document, output: Path | None, *, overwrite: bool) -> Pa
     return path
 
 
-def _from_link(url: str) -> Iterator[bytes]:
+def link_bytes(url: str) -> Iterator[bytes]:
+    """What a link leads to, in pieces.
+
+    Raises:
+        PermanentFailure: `LINK_DEAD`, with the `http_status`.
+        TransientFailure: `OBJECT_STORE_UNAVAILABLE`.
+    """
     import httpx
 
     from cdp_pipelines.resources.http_client import keep_urls_out_of_logs
@@ -86,16 +116,13 @@ def _from_link(url: str) -> Iterator[bytes]:
     keep_urls_out_of_logs()
     try:
         with httpx.stream("GET", url, timeout=_LINK_SECONDS, follow_redirects=False) as response:
-            if response.status_code != _HTTP_OK:
-                raise _gone(f" (HTTP {response.status_code})")
+            status = response.status_code
+            if status != _HTTP_OK:
+                raise PermanentFailure(
+                    "LINK_DEAD", f"The link does not work any more (HTTP {status}).", details={"http_status": status}
+                )
             yield from response.iter_bytes(_CHUNK_BYTES)
     except httpx.HTTPError as exc:
         raise TransientFailure(
             "OBJECT_STORE_UNAVAILABLE", f"The link's server did not answer ({type(exc).__name__}). Try again."
         ) from exc
-
-
-def _gone(why: str = "") -> PermanentFailure:
-    return PermanentFailure(
-        "EXPORT_FILE_GONE", f"The file is no longer there{why}: files are kept 48 hours. Ask for a new export."
-    )

@@ -1,41 +1,56 @@
-"""Finding jobs for operators."""
+"""Listing exports for operators."""
 
-from typing import TYPE_CHECKING, Any
-
-from cdp_pipelines.cli.exit_codes import Refused
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
-    from cdp_pipelines.pipelines.contact_export.services import ExportServices
+    from pymongo.database import Database
 
 Document = dict[str, Any]
 
+_BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
 
-def require_job(services: "ExportServices", job_id: str) -> Document:
-    """The job of this id, of whatever company.
 
-    Raises:
-        Refused: `EXPORT_NOT_FOUND`.
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A document of the list, and which kind it is of."""
+
+    kind: Literal["contact", "entity"]
+    document: Document
+
+
+def recent_exports(
+    database: "Database[Document]", *, company_sso_id: str, status: str, exported_object: str = "", limit: int
+) -> list[Listed]:
+    """Exports of both kinds, newest first, without what was selected; empty texts do not narrow.
+
+    `status` is of either kind, in any case; `exported_object` is `contact`, or one that entity exports have.
     """
-    document = services.jobs.find(job_id.strip().lower()) or services.jobs.find(job_id)
-    if document is None:
-        raise Refused(
-            "EXPORT_NOT_FOUND",
-            "There is no export with this job_id (they are kept 7 days after they end). See: cdp export list",
-        )
-    return document
-
-
-def recent_jobs(services: "ExportServices", *, company_sso_id: str, status: str, limit: int) -> list[Document]:
-    """Export jobs, newest first, without the selections; empty texts do not narrow."""
     from cdp_pipelines.stores.errors import translating
-    from cdp_pipelines.stores.export_jobs import JOB_TYPE
 
-    query: Document = {"job_type": JOB_TYPE}
-    if company_sso_id:
-        query["company_sso_id"] = company_sso_id
-    if status:
-        query["status"] = status
+    narrowed: Document = {"company_sso_id": company_sso_id} if company_sso_id else {}
+    found: list[Listed] = []
     with translating("listing exports"):
-        jobs = services.database["bulk_upload_jobs"]
-        found = jobs.find(query, {"contact_ids": 0, "filter": 0, "list_failed_rows": 0})
-        return list(found.sort([("created_at", -1), ("_id", -1)]).limit(limit))
+        if exported_object in ("", "contact"):
+            query = {"job_type": "export", **narrowed, **({"status": status.lower()} if status else {})}
+            left_out = {"contact_ids": 0, "filter": 0, "list_failed_rows": 0}
+            found += [Listed("contact", each) for each in _newest(database["bulk_upload_jobs"], query, left_out, limit)]
+        if exported_object != "contact":
+            query = {**narrowed, **({"status": status.upper()} if status else {})}
+            query |= {"exported_object": exported_object} if exported_object else {}
+            left_out = {"result.parts": 0}
+            found += [Listed("entity", each) for each in _newest(database["exports"], query, left_out, limit)]
+    # Each came in this order; dates are all that can be compared across both.
+    return sorted(found, key=_created, reverse=True)[:limit]
+
+
+def _newest(collection: Any, query: Document, left_out: Document, limit: int) -> list[Document]:
+    return list(collection.find(query, left_out).sort([("created_at", -1), ("_id", -1)]).limit(limit))
+
+
+def _created(listed: Listed) -> datetime:
+    created = listed.document.get("created_at")
+    if not isinstance(created, datetime):
+        return _BEFORE_ALL
+    return created if created.tzinfo else created.replace(tzinfo=UTC)

@@ -1,16 +1,16 @@
-"""How an export is shown, to people and as JSON.
+"""How a contact export is shown, to people and as JSON.
 
 Belongs here: choosing and writing the job document's facts. Not here: reading them. The address of the user and the
 selection are never among them.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from cdp_pipelines.cli import output
+from cdp_pipelines.cli.export_table import STATUS_STYLES, ExportRow
 
-if TYPE_CHECKING:
-    from rich.table import Table
+__all__ = ["STATUS_STYLES", "job_facts", "job_lines", "job_row", "outcome_text"]
 
 Document = Mapping[str, Any]
 
@@ -36,14 +36,6 @@ _FACTS: Final = (
     "purged_at",
 )
 _RESULT_FACTS: Final = ("file_name", "size_bytes", "expires_at", "url")
-STATUS_STYLES: Final = {
-    "completed": "green",
-    "partial": "yellow",
-    "failed": "bold red",
-    "rejected": "red",
-    "canceled": "magenta",
-    "processing": "cyan",
-}
 
 
 def job_facts(document: Document) -> dict[str, Any]:
@@ -71,26 +63,18 @@ def job_lines(document: Document) -> list[str]:
     return [f"{name.replace('_', ' '):<16} {value}" for name, value in shown if value]
 
 
-def jobs_table(documents: Sequence[Document]) -> "Table":
-    """Jobs in rows, in the order given."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False)
-    for name in ("job", "created", "company", "status", "rows", "failed", "file or reason"):
-        table.add_column(name, overflow="fold", justify="right" if name in ("rows", "failed") else "left")
-    for document in documents:
-        status = _text(document.get("status"))
-        table.add_row(
-            _text(document.get("job_id")),
-            output.instant_text(document.get("created_at")),
-            _text(document.get("company_sso_id")),
-            Text(status, style=STATUS_STYLES.get(status, "")),
-            _text(document.get("success_count")),
-            _text(document.get("failed_count")),
-            Text(outcome_text(document)),
-        )
-    return table
+def job_row(document: Document) -> ExportRow:
+    """A job in the list of exports."""
+    return ExportRow(
+        job=_text(document.get("job_id")),
+        created=output.instant_text(document.get("created_at")),
+        company=_text(document.get("company_sso_id")),
+        exported_object="contact",
+        status=_text(document.get("status")),
+        rows=_text(document.get("success_count")),
+        failed=_text(document.get("failed_count")),
+        outcome=outcome_text(document),
+    )
 
 
 def outcome_text(document: Document) -> str:

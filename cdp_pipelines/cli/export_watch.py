@@ -5,14 +5,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cdp_pipelines.cli import output
 from cdp_pipelines.cli.exit_codes import FAILED, OK, REFUSED
-from cdp_pipelines.cli.export_queries import require_job
-from cdp_pipelines.domain.contact_export.delivery import TERMINAL_STATUSES
 from cdp_pipelines.domain.errors import TransientFailure
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress
 
-    from cdp_pipelines.pipelines.contact_export.services import ExportServices
+    from cdp_pipelines.cli.export_kinds import Exports
 
 Document = dict[str, Any]
 
@@ -21,8 +19,8 @@ SLOW_START_SECONDS: Final = 30.0
 _EXIT_CODES: Final = {"completed": OK, "partial": OK, "rejected": REFUSED}
 
 
-def wait_for_end(services: "ExportServices", job_id: str, *, timeout_seconds: float) -> Document:
-    """Watch a job until it is terminal; returns its document.
+def wait_for_end(exports: "Exports", job_id: str, *, timeout_seconds: float) -> Document:
+    """Watch an export until it is terminal; returns its document.
 
     Raises:
         Refused: `EXPORT_NOT_FOUND`.
@@ -33,19 +31,20 @@ def wait_for_end(services: "ExportServices", job_id: str, *, timeout_seconds: fl
     with _progress() as progress:
         task = progress.add_task("queued", total=None)
         while True:
-            document = require_job(services, job_id)
-            _show(progress, task, document)
-            if document["status"] in TERMINAL_STATUSES:
+            document = exports.require(job_id)
+            done, total = exports.progress(document)
+            progress.update(task, description=str(document.get("status")), completed=done, total=total)
+            if exports.has_ended(document.get("status")):
                 return document
             waited = time.monotonic() - begun
             if waited > timeout_seconds:
                 raise TransientFailure(
                     "WAIT_TIMED_OUT",
-                    f"The export is still {document['status']} after {timeout_seconds:.0f} seconds; it goes on without "
-                    f"us. {_hint(document)}",
+                    f"The export is still {document.get('status')} after {timeout_seconds:.0f} seconds; it goes on "
+                    f"without us. {_hint(exports, document)}",
                 )
-            if not warned and document["status"] == "queued" and waited > SLOW_START_SECONDS:
-                progress.console.print(_hint(document), style="yellow", soft_wrap=True)
+            if not warned and exports.is_queued(document) and waited > SLOW_START_SECONDS:
+                progress.console.print(_hint(exports, document), style="yellow", soft_wrap=True)
                 warned = True
             time.sleep(POLL_SECONDS)
 
@@ -55,10 +54,10 @@ def exit_code_of_status(status: str) -> int:
     return _EXIT_CODES.get(status, FAILED)
 
 
-def _hint(document: Document) -> str:
-    if document["status"] == "queued":
+def _hint(exports: "Exports", document: Document) -> str:
+    if exports.is_queued(document):
         return "Nobody has taken it from the queue: is a dagster-daemon running? Ask: cdp doctor"
-    return f"Look again with: cdp export status {document['job_id']} --watch"
+    return f"Look again with: cdp export status {exports.id_of(document)} --watch"
 
 
 def _progress() -> "Progress":
@@ -69,13 +68,8 @@ def _progress() -> "Progress":
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn("rows"),
         TimeElapsedColumn(),
         console=output.stderr(),
         transient=True,
     )
-
-
-def _show(progress: "Progress", task: "TaskID", document: Document) -> None:
-    total = document.get("total_records")
-    done = int(document.get("success_count") or 0) + int(document.get("failed_count") or 0)
-    progress.update(task, description=str(document["status"]), completed=done, total=total or None)

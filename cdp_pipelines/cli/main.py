@@ -13,6 +13,7 @@ from cdp_pipelines.cli import (
     export_commands,
     local_commands,
     mail_commands,
+    metrics_command,
     migrate_commands,
     migration_commands,
 )
@@ -34,6 +35,7 @@ app.add_typer(migration_commands.app, name="migrate")
 app.add_typer(migrate_commands.app, name="migrate-indexes")
 app.add_typer(mail_commands.app, name="mail")
 app.command("doctor")(doctor_command.doctor)
+app.command()(metrics_command.metrics)
 app.command("demo")(demo_command.demo)
 
 

@@ -217,6 +217,14 @@ class WebhooksResource(dg.ConfigurableResource[None]):
         """
         return read_host_ports(optional_setting(TRUSTED_SETTING, self.trusted_hosts), setting=TRUSTED_SETTING)
 
+    def setup_problem(self) -> str | None:
+        """Why no webhook can be sent from here, as text for people; None if the setting that signs them is right."""
+        try:
+            self._key()
+        except ConfigurationError as exc:
+            return f"Webhooks are not set up here. {exc.message}"
+        return None
+
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature
         """Close the connections of this process."""
         self.close()

@@ -285,7 +285,7 @@ def _webhook(raw: object, problem_of: WebhookProblem) -> str:
         raise _invalid("webhook", 'must be {"url": "https://..."}')
     problem = problem_of(url)
     if problem is not None:
-        raise _invalid("webhook.url", problem)
+        raise RequestProblem("invalid_export_parameters", f"The webhook cannot be used. {problem}", where="webhook.url")
     return url
 
 

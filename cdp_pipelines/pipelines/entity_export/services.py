@@ -88,8 +88,8 @@ class EntityServices:
         return self._resources.webhooks.open()
 
     def webhook_problem(self, url: str) -> str | None:
-        """Why a webhook cannot go to this address, as far as can be told without looking it up; None if it can."""
-        return check_webhook_url(url, self._resources.webhooks.trusted())
+        """Why a webhook cannot be sent, or not to this address, as far as can be told beforehand; None if it can."""
+        return self._resources.webhooks.setup_problem() or check_webhook_url(url, self._resources.webhooks.trusted())
 
     def alerts(self) -> AlertSender:
         """Where operators are alerted."""

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from cdp_pipelines.cli.doctor.entity_exports import check_entity_exports
 from cdp_pipelines.cli.doctor.findings import Finding, Findings, run_check
 from cdp_pipelines.cli.doctor.machine import check_limits, check_temporary_files
 from cdp_pipelines.cli.doctor_command import SYSTEMS, chosen_systems, exit_code_of, verdict
@@ -65,3 +66,12 @@ def test_a_limit_that_is_no_number_is_broken(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("CDP_EXPORT_RATE_LIMIT", "many")
     (finding,) = run_check("limits", check_limits)
     assert (finding.check, finding.state) == ("SETTING_INVALID", "broken")
+
+
+def test_links_that_outlive_their_files_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CDP_MONGO_URI", "CDP_WEBHOOK_SIGNING_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    states = {each.check: each.state for each in run_check("entity-exports", check_entity_exports)}
+    assert states == {"webhooks": "note", "pages": "ok", "parts": "ok", "life": "ok"}
+    monkeypatch.setenv("CDP_EXPORT_FILE_TTL", "60")
+    assert [each.state for each in run_check("entity-exports", check_entity_exports)][-1] == "note"

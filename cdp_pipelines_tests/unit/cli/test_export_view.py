@@ -4,7 +4,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from cdp_pipelines.cli.export_view import job_facts, job_lines, jobs_table, outcome_text
+from cdp_pipelines.cli.export_table import exports_table
+from cdp_pipelines.cli.export_view import job_facts, job_lines, job_row, outcome_text
 from cdp_pipelines.cli.export_watch import exit_code_of_status
 
 AT = datetime(2024, 5, 1, 10, tzinfo=UTC)
@@ -46,7 +47,7 @@ def test_lines_leave_out_what_is_empty() -> None:
 
 
 def test_the_table_shows_the_file_or_the_reason() -> None:
-    text = drawn(jobs_table([FINISHED, REFUSED]))
+    text = drawn(exports_table([job_row(FINISHED), job_row(REFUSED)]))
     assert "export.xlsx" in text
     assert "FORBIDDEN: No." in text
     assert outcome_text({"status": "failed", "failure_reason": "Because."}) == "Because."
@@ -65,7 +66,7 @@ def test_a_document_of_any_shape_can_be_shown() -> None:
     assert job_facts(odd)["result"] is None
     assert job_lines(odd)
     assert "text" not in outcome_text(odd)
-    assert "[red]" in drawn(jobs_table([{"job_id": "[red]", "status": "queued"}]))
+    assert "[red]" in drawn(exports_table([job_row({"job_id": "[red]", "status": "queued"})]))
 
 
 def test_waiting_ends_as_the_export_did() -> None:

@@ -8,6 +8,7 @@ from cdp_pipelines.cli import exit_codes
 from cdp_pipelines_tests.unit.cli.conftest import Run
 
 JOB = "3210ad47-e6b6-4c5e-8356-93fcaba713a7"
+OBJECT = ("export", "request", "--company", "c", "--object", "order")
 ASKED = ("export", "request", "--company", "c", "--user", "u", "--email", "a@b.example")
 
 
@@ -28,6 +29,11 @@ def test_version(run: Run) -> None:
         ("doctor",),
         ("demo",),
         ("export", "request"),
+        ("export", "objects"),
+        ("export", "template", "save"),
+        ("export", "schedule", "add"),
+        ("export", "webhook-secret"),
+        ("metrics",),
         ("migrate",),
         ("migrate", "start"),
         ("migrate", "rollback"),
@@ -75,6 +81,12 @@ def test_help_loads_nothing_heavy() -> None:
         (("migrate", "status", "activity-logs", "--company", "c", "--request", "r"), "COMPANY_AMBIGUOUS"),
         (("migrate", "replay", "activity-logs", "--company", "c", "--evidence"), "LIST_MISSING"),
         (("export", "purge", JOB, "--by", " ", "--yes"), "NAME_MISSING"),
+        (("export", "purge", "exp_1", "--by", " ", "--yes"), "NAME_MISSING"),
+        (("export", "objects", "nope"), "There are: voucher, order"),
+        ((*OBJECT, "--id", "1", "--layout", "l"), "--id, --layout"),
+        ((*OBJECT, "--filter", "{"), '{"created_at"'),
+        ((*ASKED, "--order", "-name", "--fresh"), "--order, --fresh"),
+        (("export", "template", "save", "a\nb", "--company", "c", "--object", "order"), "one line"),
     ],
 )
 def test_wrong_use_ends_with_2_and_one_sentence(run: Run, arguments: tuple[str, ...], message: str) -> None:
@@ -90,6 +102,10 @@ def test_wrong_use_ends_with_2_and_one_sentence(run: Run, arguments: tuple[str, 
     [
         ("export", "status", JOB),
         ("export", "list"),
+        ("export", "status", "exp_1"),
+        ("export", "schedule", "list", "--company", "c"),
+        ("metrics",),
+        OBJECT,
         ("migrate-indexes", "status"),
         ("migrate", "status", "activity-logs", "--all-companies"),
         (*ASKED, "--mode", "first_10k_sorted"),
@@ -129,3 +145,13 @@ def test_doctor_without_settings_names_what_is_needed_and_what_is_off(run: Run) 
     assert answer["ok"] is False
     assert [name for name, state in states.items() if state == "broken"] == ["mongodb", "dagster", "s3", "mail"]
     assert states["alerts"] == states["notifications"] == states["export-history"] == "note"
+
+
+def test_objects_need_no_settings(run: Run) -> None:
+    listed = json.loads(run("export", "objects", "--json").stdout)
+    assert [each["name"] for each in listed][:2] == ["voucher", "order"]
+    assert len(listed) == 9
+    shown = run("export", "objects", "Voucher").stdout
+    for text in ("voucher_type", "more filters", "created_date", "$starts_with", "--campaign-id"):
+        assert text in shown
+    assert "voucher_transactions" in run("export", "objects").stdout

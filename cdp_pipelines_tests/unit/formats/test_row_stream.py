@@ -19,7 +19,8 @@ from cdp_pipelines.formats.csv_file import CsvFile
 from cdp_pipelines.formats.row_stream import RowFormat, RowStream, open_rows
 from cdp_pipelines_tests.unit.corpora import load_corpus
 
-CORPUS = load_corpus("formula.json")
+# Where the shared inputs are missing, the cells beside them are still looked at.
+CORPUS = [row["value"] for row in load_corpus("formula.json") if isinstance(row, dict)]
 FORMATS: list[RowFormat] = ["CSV", "JSON", "NDJSON"]
 FIELDS = ["id", "name"]
 BATCHES = [[], [0], [1, 0, 2], [1_001], [3, 1_000, 1]]
@@ -112,7 +113,7 @@ def test_pandas_reads_each(tmp_path: Path) -> None:
 
 
 def test_csv_is_what_a_csv_file_is(tmp_path: Path) -> None:
-    cells = [str(row["value"]) for row in CORPUS] + ["a,b", 'q"', " x", "y ", "\ud800", "", ";\t\r\n"]
+    cells = [str(value) for value in CORPUS] + ["a,b", 'q"', " x", "y ", "\ud800", "", ";\t\r\n"]
     columns = [cells, cells[::-1]]
     with CsvFile(tmp_path / "a.csv", [SheetColumn(field) for field in FIELDS]) as table:
         table.write_columns(columns)
@@ -121,7 +122,7 @@ def test_csv_is_what_a_csv_file_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_hostile_cells_come_back_and_csv_headers_are_guarded(file_format: RowFormat) -> None:
-    values = [str(row["value"]) for row in CORPUS]
+    values = [str(value) for value in CORPUS]
     cells = [guard_csv(value) for value in values] if file_format == "CSV" else values
     fields = ["metadata.=1+1", "=1+1"]
     sink = Sink()

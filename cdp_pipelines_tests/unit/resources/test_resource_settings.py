@@ -14,6 +14,7 @@ from cdp_pipelines.resources.mailer import MailerResource, TlsMode, read_tls_mod
 from cdp_pipelines.resources.notifications import NoNotifications, NotificationsResource
 from cdp_pipelines.resources.object_store import Encryption, ObjectStoreResource, read_encryption
 from cdp_pipelines.resources.object_store_connection import StoreConnection
+from cdp_pipelines.resources.webhooks import WebhooksResource
 
 NAMES = (
     "CDP_S3_BUCKET",
@@ -162,3 +163,10 @@ def test_region_and_credentials_are_described_without_secrets(monkeypatch: pytes
     assert described["credentials"] == "env"
     assert "very-secret" not in str(described)
     assert "AKIDEXAMPLE" not in str(described)
+
+
+def test_webhooks_say_why_they_cannot_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CDP_WEBHOOK_SIGNING_KEY", raising=False)
+    assert "CDP_WEBHOOK_SIGNING_KEY is not set" in (WebhooksResource().setup_problem() or "")
+    assert "at least 32 characters" in (WebhooksResource(signing_key="short").setup_problem() or "")
+    assert WebhooksResource(signing_key="k" * 32).setup_problem() is None
