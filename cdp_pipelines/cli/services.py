@@ -35,11 +35,6 @@ def entity_services() -> Iterator["EntityServices"]:
     Raises:
         ConfigurationError: a setting of MongoDB is missing or wrong; the others are read when they are needed.
     """
-<<<<<<< HEAD
-=======
-    import dagster as dg
-
->>>>>>> i6-cli
     from cdp_pipelines.pipelines.entity_export.services import from_environment
 
     adopt_local_environment()
@@ -47,14 +42,7 @@ def entity_services() -> Iterator["EntityServices"]:
     try:
         yield resource.services()
     finally:
-<<<<<<< HEAD
         resource.close()
-=======
-        context = dg.build_init_resource_context()
-        resource.webhooks.teardown_after_execution(context)
-        resource.object_store.teardown_after_execution(context)
-        resource.cdp_mongo.teardown_after_execution(context)
->>>>>>> i6-cli
 
 
 @contextmanager
