@@ -172,6 +172,7 @@ def test_the_request_of_a_slot() -> None:
         "channel": "API",
         "parameters": {"format": "CSV"},
         "schedule_id": "sch_1",
+        "schedule_name": "weekly",
         "scheduled_for": SLOT,
         "progress": 0,
         "total": None,
