@@ -71,11 +71,12 @@ class Mailer:
     def __init__(self, server: SmtpServer) -> None:
         self._server = server
 
-    def send(self, email: OutgoingEmail) -> None:
+    def send(self, email: OutgoingEmail, *, once: bool = False) -> None:
         """Hand the email over; when this returns, the server has accepted it.
 
         What surely was not accepted (no connection, a 4xx answer, the connection lost before the message's end) is
-        tried again, up to four attempts with growing waits; what may have been accepted never is.
+        tried again, up to four attempts with growing waits (`once`: not at all, for who cannot wait); what may have
+        been accepted never is.
 
         Raises:
             MailerOutcomeUnknown: it may or may not have been accepted. Never send it again.
@@ -92,7 +93,7 @@ class Mailer:
         wait = self._server.first_wait_seconds
         retrying = Retrying(
             retry=retry_if_exception_type(NotAccepted),
-            stop=stop_after_attempt(self._server.attempts),
+            stop=stop_after_attempt(1 if once else self._server.attempts),
             wait=wait_exponential(multiplier=wait, max=_LONGEST_WAIT_SECONDS) + wait_random(0, wait),
             reraise=True,
         )

@@ -111,8 +111,10 @@ class WebhookSender:
         """What the company's receiver verifies signatures with; for the company alone."""
         return company_secret(self._signing_key, company_sso_id)
 
-    def send(self, url: str, message: WebhookMessage, *, company_sso_id: str, request_id: str) -> WebhookDelivered:
-        """POST a notice; any 2xx is success. At most four tries of ten seconds.
+    def send(
+        self, url: str, message: WebhookMessage, *, company_sso_id: str, request_id: str, once: bool = False
+    ) -> WebhookDelivered:
+        """POST a notice; any 2xx is success. At most four tries of ten seconds; `once`: one, for who cannot wait.
 
         Tried again after a timeout, a failed connection, a 5xx, 408, 425 or 429. A receiver may get the same notice
         twice and goes by its `webhook-id`.
@@ -124,9 +126,10 @@ class WebhookSender:
         """
         from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
+        tries = 1 if once else 1 + len(self._retry_waits)
         retrying = Retrying(
             retry=retry_if_exception_type(_TryAgain),
-            stop=stop_after_attempt(1 + len(self._retry_waits)),
+            stop=stop_after_attempt(tries),
             wait=self._wait,
             before_sleep=_say(request_id),
             reraise=True,
@@ -141,9 +144,8 @@ class WebhookSender:
             raise TransientFailure(FAILED, f"The webhook was not delivered. {exc.message}") from exc
         except _TryAgain as exc:
             details = {"http_status": exc.http_status} if exc.http_status else None
-            tries = 1 + len(self._retry_waits)
             raise TransientFailure(
-                FAILED, f"The webhook was not delivered in {tries} tries. {exc}", details=details
+                FAILED, f"The webhook was not delivered in {tries} {'try' if once else 'tries'}. {exc}", details=details
             ) from exc
         return WebhookDelivered(http_status=status, tries=retrying.statistics["attempt_number"])
 

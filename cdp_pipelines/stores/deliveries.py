@@ -1,8 +1,9 @@
 """`deliveries`: what was sent to people, recorded before it is sent, so that a crash cannot send it twice.
 
 `{_id: "{job_id}:{channel}", kind, job_id, company_sso_id, channel, variant, state, error_code?, tries, at, expires_at}`
-with state `sending` (it may have gone out: never sent again), `sent`, or `not_sent` (the other side surely did not take
-it: may be begun again). One document a job and channel, so a job has one email whatever its variant.
+with state `sending` (it may have gone out: never sent again), `sent`, `not_sent` (the other side surely did not take
+it: may be begun again), or `given_up` (nobody tries any more). One document a job and channel, so a job has one email
+whatever its variant.
 """
 
 from datetime import datetime, timedelta
@@ -56,7 +57,9 @@ class Deliveries:
                 return again is not None
 
     @waiting_out_outages
-    def mark(self, job_id: str, channel: Channel, state: Literal["sent", "not_sent"], *, error_code: str = "") -> None:
+    def mark(
+        self, job_id: str, channel: Channel, state: Literal["sent", "not_sent", "given_up"], *, error_code: str = ""
+    ) -> None:
         """Record how the sending ended."""
         with translating("recording a delivery"):
             self._deliveries.update_one(

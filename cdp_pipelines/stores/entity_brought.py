@@ -5,7 +5,9 @@ One query for each join and one aggregation for each aggregate, a page of rows a
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
+from uuid import UUID
 
+from bson import ObjectId
 from pymongo.database import Database
 
 from cdp_pipelines.domain.entity_export.entities import Aggregate, Entity, Field, Join, Measure
@@ -16,6 +18,8 @@ Document = dict[str, Any]
 
 ROW_KEY: Final = "id"
 """What documents of other collections call a row by."""
+_KEY_KINDS: Final = (str, int, float, bytes, ObjectId, UUID)
+"""Of anything else a document may hold where an id belongs, nothing of another document is brought."""
 _NOTHING: Final[Mapping[str, int | None]] = {"count": 0, "sum": 0, "average": None, "latest": None}
 
 
@@ -85,7 +89,8 @@ def _first(document: Mapping[str, Any], paths: Sequence[str]) -> Any:
 
 
 def _distinct(keys: Iterable[Any]) -> list[Any]:
-    return list({_hashable(key): key for key in keys if key is not None}.values())
+    """What may be asked for with `$in`, which takes an object for an operator and an expression for a pattern."""
+    return list({key: key for key in keys if isinstance(key, _KEY_KINDS)}.values())
 
 
 def _hashable(key: Any) -> Any:

@@ -4,7 +4,7 @@
 
 A refused request ends as ERROR, with the code of its refusal. Further fields that this project adds here:
 `object_keys` (a large export has several files), `cache: {key, fingerprint}`, `cached_from`, `files_expire_at`,
-`notices_pending`.
+`notices_pending`, `notices_at` (when they are tried again), `exported_as: {format, compression, timezone}`.
 """
 
 from datetime import datetime
@@ -79,21 +79,32 @@ class EntityExports(ExportQueue):
             self._jobs.update_one(self._one(export_id, company_sso_id), {"$unset": dict.fromkeys(dead, "")})
 
     @waiting_out_outages
-    def with_notices_pending(self, *, ended_before: datetime, limit: int) -> list[Document]:
-        """Ended exports whose notices a dead run or an outage has prevented."""
+    def with_notices_pending(self, *, ended_before: datetime, now: datetime, limit: int) -> list[Document]:
+        """Ended exports whose notices a dead run or an outage has prevented, and are to be tried again by now."""
+        due: Document = {"$or": [{"notices_at": {"$exists": False}}, {"notices_at": {"$lte": now}}]}
         with translating("looking for unsent notices"):
-            return list(self._jobs.find({"notices_pending": True, "ended_at": {"$lte": ended_before}}).limit(limit))
+            pending = self._jobs.find({"notices_pending": True, "ended_at": {"$lte": ended_before}, **due})
+            return list(pending.limit(limit))
+
+    @waiting_out_outages
+    def notices_later(self, export_id: str, company_sso_id: str, *, at: datetime) -> None:
+        """Not everybody could be told; the sweeper leaves it alone until then."""
+        with translating("putting notices off"):
+            self._jobs.update_one(self._one(export_id, company_sso_id), {"$set": {"notices_at": at}})
 
     @waiting_out_outages
     def notices_done(self, export_id: str, company_sso_id: str) -> None:
         """Everybody has been told, or cannot be."""
         with translating("recording sent notices"):
-            self._jobs.update_one(self._one(export_id, company_sso_id), {"$unset": {"notices_pending": ""}})
+            self._jobs.update_one(
+                self._one(export_id, company_sso_id), {"$unset": {"notices_pending": "", "notices_at": ""}}
+            )
 
     @waiting_out_outages
     def forget_shared_files(self, company_sso_id: str, key: str) -> None:
         """No later request is served by the files that this key is one of."""
+        dead = ["cache", "result.url", "result.token", "result.parts"]
         with translating("forgetting files"):
             self._jobs.update_many(
-                {"company_sso_id": company_sso_id, "result.key": key}, {"$unset": {"cache": "", "result.url": ""}}
+                {"company_sso_id": company_sso_id, "result.key": key}, {"$unset": dict.fromkeys(dead, "")}
             )

@@ -131,6 +131,8 @@ class ExportSchedules:
         Returns the export's id; None when this schedule cannot run and was switched off, with the reason on it.
         """
         try:
+            if not isinstance(schedule.get("company_sso_id"), str):
+                raise PermanentFailure(SCHEDULE_INVALID, "The schedule is no company's.", details={})
             cadence = read_cadence(schedule.get("cron"), schedule.get("timezone"))
             due = due_slot(cadence, schedule["next_run_at"], now=now)
         except PermanentFailure as exc:
@@ -205,7 +207,7 @@ def _values(draft: ScheduleDraft) -> Document:
 def _as_read(schedule: Document) -> Document:
     return {
         "_id": schedule["_id"],
-        "company_sso_id": schedule["company_sso_id"],
+        "company_sso_id": schedule.get("company_sso_id"),
         "enabled": True,
         "next_run_at": schedule["next_run_at"],
     }

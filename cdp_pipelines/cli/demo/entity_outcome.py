@@ -133,7 +133,7 @@ class EntityOutcome:
 
     def facts(self) -> dict[str, Any]:
         """What `--json` prints."""
-        parameters = self.document.get("parameters") or {}
+        parameters = self.document.get("exported_as") or self.document.get("parameters") or {}
         return {
             "title": self.spec.title,
             "id": self.export_id,

@@ -64,7 +64,7 @@ def final_table(outcomes: Sequence[EntityOutcome]) -> "Table":
 
 def format_text(outcome: EntityOutcome) -> str:
     """`CSV`, or `CSV, gzip`."""
-    parameters = outcome.document.get("parameters") or {}
+    parameters = outcome.document.get("exported_as") or outcome.document.get("parameters") or {}
     return ", ".join(str(parameters[name]) for name in ("format", "compression") if parameters.get(name))
 
 

@@ -161,15 +161,16 @@ def export_id(schedule_id: str, slot: datetime) -> str:
 def request_of(schedule: Mapping[str, Any], slot: datetime, *, now: datetime) -> dict[str, Any]:
     """The `exports` document, without `_id`, that a schedule makes for a slot; the same but for `now`, however often.
 
-    Besides a person's it has `schedule_id`, `schedule_name` for its email, and `scheduled_for`, the slot.
+    Besides a person's it has `schedule_id`, `schedule_name` and `scheduled_for`, the slot.
     """
     request: dict[str, Any] = {
         "id": export_id(str(schedule["_id"]), slot),
         "company_sso_id": schedule["company_sso_id"],
-        "exported_object": schedule["exported_object"],
+        # What is wrong with them is for admission to say, as of any other request.
+        "exported_object": schedule.get("exported_object"),
         "status": "SCHEDULED",
         "channel": "API",
-        "parameters": dict(schedule.get("parameters") or {}),
+        "parameters": schedule.get("parameters") or {},
         "schedule_id": schedule["_id"],
         "schedule_name": schedule.get("name"),
         "scheduled_for": slot,

@@ -62,7 +62,8 @@ def message_of(export: Mapping[str, Any]) -> WebhookMessage:
         "timestamp": _instant(export.get("ended_at") or export.get("updated_at")),
         "data": _data(export, event),
     }
-    body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    # What a refused request holds may be anything, also what JSON does not know.
+    body = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), default=str).encode("utf-8", "replace")
     # A digest, because the specification wants no full stop in it, and ids in a queue may be anything.
     return WebhookMessage(id="msg_" + hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()[:32], body=body)
 

@@ -49,7 +49,7 @@ def finish(services: EntityServices, document: Document) -> bool:
             rows=result["record_count"],
             seconds=seconds,
             bytes=total_bytes,
-            cached="cached_from" in document,
+            cached=bool(document.get("cached_from")),
         )
     )
     count_ended(services, document, DONE, rows=result["record_count"], size_bytes=total_bytes, seconds=seconds)
@@ -67,7 +67,7 @@ def fail(services: EntityServices, document: Document, error: CdpError) -> str |
     }
     if not services.jobs.end(export_id, company, ERROR, now=services.now(), changes=changes):
         return None
-    document = {**document, **changes, "status": ERROR}
+    document = _as_ended(services, document)
     _remove_files(services, document)
     _audit(services, document, "failed")
     count_ended(services, document, ERROR, seconds=seconds_of(services, document))
@@ -91,7 +91,7 @@ def cancel(services: EntityServices, document: Document) -> str | None:
     changes: Document = {"result": None, "cleanup_pending": True, **_notices(document)}
     if not services.jobs.end(export_id, company, CANCELED, now=services.now(), changes=changes):
         return None
-    document = {**document, **changes, "status": CANCELED}
+    document = _as_ended(services, document)
     _remove_files(services, document)
     _audit(services, document, "canceled")
     count_ended(services, document, CANCELED, seconds=seconds_of(services, document))
@@ -122,6 +122,15 @@ def purge(services: EntityServices, document: Document, *, by: str) -> None:
 
 def _notices(document: Mapping[str, Any]) -> Document:
     return {"notices_pending": True} if document.get("email") or document.get("webhook") else {}
+
+
+def _as_ended(services: EntityServices, document: Document) -> Document:
+    """The document as this end left it: the caller's may be older, and lack keys of files.
+
+    Raises:
+        CdpError: MongoDB went away; the sweeper removes the files and sends the notices.
+    """
+    return services.jobs.find(document["id"], company_sso_id=document["company_sso_id"]) or document
 
 
 def _remove_files(services: EntityServices, document: Document) -> None:

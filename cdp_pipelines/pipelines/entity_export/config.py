@@ -10,6 +10,11 @@ ASSET_NAME: Final = "entity_exports"
 NOTICES_UNSENT_SECONDS: Final = 60
 """A run sends its notices itself; only later does the sweeper look for those that were not sent."""
 MOST_NOTICE_TRIES: Final = 10
+FIRST_NOTICE_WAIT_SECONDS: Final = 60
+LONGEST_NOTICE_WAIT_SECONDS: Final = 3_600
+"""Between two tries, doubling from the first to the longest: ten tries take some four hours, not two minutes."""
+NOTICE_SECONDS_A_SWEEP: Final = 15
+"""A sweep begins no further notice after this; receivers that hang must not keep it from sweeping."""
 
 
 class LoadExportConfig(dg.Config):

@@ -12,6 +12,7 @@ from cdp_pipelines.pipelines.entity_export.services import EntityServices
 logger = logging.getLogger(__name__)
 
 UNKNOWN_OBJECT: Final = "unknown"
+UNKNOWN_FORMAT: Final = "unknown"
 
 
 def count_ended(
@@ -45,10 +46,10 @@ def object_of(document: Mapping[str, Any]) -> str:
 
 
 def format_of(document: Mapping[str, Any]) -> str:
-    """The format as it is called in figures."""
-    parameters = document.get("parameters")
-    asked = parameters.get("format") if isinstance(parameters, Mapping) else None
-    return asked.upper() if isinstance(asked, str) and asked else "CSV"
+    """The format as it is called in figures; `unknown` of an export that ended before it was read."""
+    exported_as = document.get("exported_as")
+    found = exported_as.get("format") if isinstance(exported_as, Mapping) else None
+    return found if isinstance(found, str) else UNKNOWN_FORMAT
 
 
 def seconds_of(services: EntityServices, document: Mapping[str, Any]) -> float:

@@ -53,21 +53,6 @@ def _with_template(services: EntityServices, company_sso_id: str, document: Mapp
     }
 
 
-def settled(services: EntityServices, document: Mapping[str, Any]) -> Document:
-    """The object and parameters of a request that names a template, as they then are; empty for any other request.
-
-    They are kept on its document: what is exported must be known when its notices are sent, whatever becomes of the
-    template.
-
-    Raises:
-        PermanentFailure: the template is gone, or of another object.
-    """
-    if not document.get("template"):
-        return {}
-    whole = _with_template(services, document["company_sso_id"], document)
-    return {name: whole.get(name) for name in ("exported_object", "parameters")}
-
-
 def reread(services: EntityServices, document: Mapping[str, Any]) -> EntityExportRequest:
     """The parsed form of a request that this run has admitted.
 

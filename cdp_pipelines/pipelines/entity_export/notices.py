@@ -1,24 +1,31 @@
 """Telling of an ended export: the email and the signed webhook, each recorded before it is sent.
 
 An export does not fail because nobody could be told of it: its document says all. The sweeper tries again what was not
-sent, `MOST_NOTICE_TRIES` times in all; then operators are alerted.
+sent, `MOST_NOTICE_TRIES` times in all, with growing waits; then operators are alerted and nobody tries any more.
 """
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, Final
 
+from cdp_pipelines.domain.email_address import is_email_address
 from cdp_pipelines.domain.entity_export.delivery import DONE, ERROR
 from cdp_pipelines.domain.entity_export.messages import EmailVariant, FilePart, MessageFacts, compose, message_id
 from cdp_pipelines.domain.entity_export.webhook import message_of
 from cdp_pipelines.domain.errors import CdpError, PermanentFailure
 from cdp_pipelines.domain.timezones import resolve_timezone
-from cdp_pipelines.pipelines.entity_export.config import MOST_NOTICE_TRIES
+from cdp_pipelines.pipelines.entity_export.config import (
+    FIRST_NOTICE_WAIT_SECONDS,
+    LONGEST_NOTICE_WAIT_SECONDS,
+    MOST_NOTICE_TRIES,
+)
+from cdp_pipelines.pipelines.entity_export.figures import object_of
 from cdp_pipelines.pipelines.entity_export.services import EntityServices
 from cdp_pipelines.pipelines.exports.notices import alert_once, send_once
 from cdp_pipelines.resources.email_message import OutgoingEmail
 from cdp_pipelines.resources.smtp_errors import MailerOutcomeUnknown
-from cdp_pipelines.stores.deliveries import Channel
+from cdp_pipelines.stores.deliveries import STALE_SECONDS, Channel
 
 logger = logging.getLogger(__name__)
 
@@ -31,36 +38,43 @@ class _NeverUnknown(CdpError):
     """A receiver of webhooks may get one twice, so there is nothing of which it would be unsafe to send it again."""
 
 
-def send_notices(services: EntityServices, document: Document) -> bool:
-    """Send what has not been sent of an ended export's notices; True when nothing is left to do."""
+def send_notices(services: EntityServices, document: Document, *, in_a_sweep: bool = False) -> bool:
+    """Send what has not been sent of an ended export's notices; True when nothing is left to do.
+
+    `in_a_sweep`: others wait behind this one, so a receiver that does not answer at once is tried by a later sweep.
+    """
     if document.get("notices_pending") is not True:
         return True
-    done = [_email(services, document), _webhook(services, document)]
-    if all(done):
-        services.jobs.notices_done(document["id"], document["company_sso_id"])
-    return all(done)
+    waits = [_email(services, document, once=in_a_sweep), _webhook(services, document, once=in_a_sweep)]
+    left = [seconds for seconds in waits if seconds is not None]
+    export_id, company = document["id"], document["company_sso_id"]
+    if left:
+        services.jobs.notices_later(export_id, company, at=services.now() + timedelta(seconds=min(left)))
+    else:
+        services.jobs.notices_done(export_id, company)
+    return not left
 
 
-def _email(services: EntityServices, document: Document) -> bool:
-    variant = _VARIANTS.get(document["status"])
-    if not document.get("email") or variant is None:
-        return True
+def _email(services: EntityServices, document: Document, *, once: bool) -> float | None:
+    variant, address = _VARIANTS.get(document["status"]), email_address(document)
+    if not address or variant is None:
+        return None
 
     def send() -> None:
         mailer = services.mailer()
-        mailer.send(_outgoing(document, variant, mailer.domain))
+        mailer.send(_outgoing(document, address, variant, mailer.domain), once=once)
 
     return _sent(services, document, "email", variant, send, unknown=MailerOutcomeUnknown)
 
 
-def _webhook(services: EntityServices, document: Document) -> bool:
+def _webhook(services: EntityServices, document: Document, *, once: bool) -> float | None:
     url = webhook_url(document)
     if not url:
-        return True
+        return None
 
     def send() -> None:
         services.webhooks().send(
-            url, message_of(document), company_sso_id=document["company_sso_id"], request_id=document["id"]
+            url, message_of(document), company_sso_id=document["company_sso_id"], request_id=document["id"], once=once
         )
 
     # Begun by a run that died: whether it arrived nobody knows, and its id tells the receiver that it is the same.
@@ -76,21 +90,38 @@ def _sent(
     send: Callable[[], None],
     *,
     unknown: type[CdpError],
-) -> bool:
-    """Whether there is nothing left to do on this channel."""
+) -> float | None:
+    """In how many seconds to look again; None when there is nothing left to do on this channel."""
     export_id, company = document["id"], document["company_sso_id"]
     try:
-        send_once(services, export_id, company, channel, variant, send=send, unknown=unknown)
+        sending = send_once(services, export_id, company, channel, variant, send=send, unknown=unknown)
     except CdpError as exc:
-        delivery = services.deliveries.find(export_id, channel) or {}
-        tries = int(delivery.get("tries") or 0)
-        hopeless = isinstance(exc, PermanentFailure) or tries >= MOST_NOTICE_TRIES
-        logger.warning("[%s] %s not sent at try %d: %s", export_id, channel, tries, exc.code)
-        if hopeless:
-            text = f"The {channel} about entity export {export_id} could not be sent: {exc.code}."
-            alert_once(services, f"notice_failed:{export_id}:{channel}", text)
-        return hopeless
-    return True
+        return _not_sent(services, export_id, channel, exc)
+    if sending != "before":
+        return None
+    delivery = services.deliveries.find(export_id, channel) or {}
+    begun = delivery.get("at", services.now())
+    if delivery.get("state") == "sending" and services.now() - begun < timedelta(seconds=STALE_SECONDS):
+        # Its run is at it, or has died at it. Only when no run can be any more is it known that nobody marks it.
+        return STALE_SECONDS
+    return None
+
+
+def _not_sent(services: EntityServices, export_id: str, channel: Channel, error: CdpError) -> float | None:
+    tries = int((services.deliveries.find(export_id, channel) or {}).get("tries") or 0)
+    logger.warning("[%s] %s not sent at try %d: %s", export_id, channel, tries, error.code)
+    if not isinstance(error, PermanentFailure) and tries < MOST_NOTICE_TRIES:
+        return float(min(FIRST_NOTICE_WAIT_SECONDS * 2 ** max(0, tries - 1), LONGEST_NOTICE_WAIT_SECONDS))
+    services.deliveries.mark(export_id, channel, "given_up", error_code=error.code)
+    text = f"The {channel} about entity export {export_id} could not be sent: {error.code}."
+    alert_once(services, f"notice_failed:{export_id}:{channel}", text)
+    return None
+
+
+def email_address(document: Mapping[str, Any]) -> str:
+    """Whom the request's email goes to; empty if nobody, or if what stands there is no address."""
+    email = document.get("email")
+    return email if isinstance(email, str) and is_email_address(email) else ""
 
 
 def webhook_url(document: Mapping[str, Any]) -> str:
@@ -100,10 +131,10 @@ def webhook_url(document: Mapping[str, Any]) -> str:
     return url if isinstance(url, str) else ""
 
 
-def _outgoing(document: Document, variant: EmailVariant, domain: str) -> OutgoingEmail:
+def _outgoing(document: Document, address: str, variant: EmailVariant, domain: str) -> OutgoingEmail:
     composed = compose(variant, message_facts(document))
     return OutgoingEmail(
-        to=document["email"],
+        to=address,
         subject=composed.subject,
         text=composed.text,
         html=composed.html,
@@ -116,13 +147,14 @@ def _outgoing(document: Document, variant: EmailVariant, domain: str) -> Outgoin
 def message_facts(document: Mapping[str, Any]) -> MessageFacts:
     """What the messages say, from what the document holds."""
     result = document.get("result") or {}
-    parameters = document.get("parameters") or {}
-    zone = resolve_timezone(parameters.get("timezone") or "UTC")
+    # Not what was asked, which a template may have filled up, or which may be anything if it was refused.
+    exported_as = document.get("exported_as") or {}
+    zone = resolve_timezone(exported_as.get("timezone") or "UTC")
     error = document.get("error") or {}
+    schedule = document.get("schedule_name") or document.get("schedule_id")
     return MessageFacts(
         request_id=document["id"],
-        # One that failed before it was begun may name only a template.
-        exported_object=str(document.get("exported_object") or ""),
+        exported_object=object_of(document),
         locale=str(document.get("locale") or "en"),
         zone=zone.zone,
         zone_name=zone.name,
@@ -131,8 +163,8 @@ def message_facts(document: Mapping[str, Any]) -> MessageFacts:
         expires_at=result.get("expires_at"),
         row_count=int(result.get("record_count") or 0),
         size_bytes=result.get("total_bytes", result.get("size_bytes")),
-        file_format=str(parameters.get("format") or "CSV").upper(),
-        compression=parameters.get("compression"),
+        file_format=exported_as.get("format") or "",
+        compression=exported_as.get("compression"),
         parts=tuple(
             FilePart(
                 name=part["file_name"],
@@ -142,7 +174,7 @@ def message_facts(document: Mapping[str, Any]) -> MessageFacts:
             )
             for part in result.get("parts", [])
         ),
-        schedule_name=document.get("schedule_name"),
+        schedule_name=None if schedule is None else str(schedule),
         failure_reason=error.get("message"),
         warnings=tuple(document.get("warnings") or ()),
     )

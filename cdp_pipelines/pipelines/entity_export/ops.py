@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from cdp_pipelines.domain.entity_export.request import EntityExportRequest
 from cdp_pipelines.domain.errors import CancelRequested, CdpError
 from cdp_pipelines.pipelines.entity_export import conclude, intake
 from cdp_pipelines.pipelines.entity_export.config import LoadExportConfig
@@ -16,7 +17,7 @@ from cdp_pipelines.pipelines.entity_export.kind import ENTITY_EXPORT
 from cdp_pipelines.pipelines.entity_export.notices import send_notices
 from cdp_pipelines.pipelines.entity_export.results import look_for_result, result_of, with_links
 from cdp_pipelines.pipelines.entity_export.services import EntityExportResource, EntityServices
-from cdp_pipelines.pipelines.entity_export.writing import write_files
+from cdp_pipelines.pipelines.entity_export.writing import Written, write_files
 from cdp_pipelines.pipelines.exports.config import PASSING
 from cdp_pipelines.pipelines.exports.ending import ending_badly
 from cdp_pipelines.pipelines.exports.heartbeat import Beat, beat_of, owned_document
@@ -59,21 +60,37 @@ def write_rows(
     document = owned_document(services, beat)
     with ending_badly(ENTITY_EXPORT, services, document, beat):
         _remove_earlier_files(services, document, beat)
-        settled = intake.settled(services, document)
-        request = intake.reread(services, {**document, **settled})
-        beat(exported_fields=[field.name for field in request.fields], **settled)
+        request = intake.reread(services, document)
+        beat(**_as_read(request))
         state, cached = look_for_result(services, request)
         if cached is not None:
             context.log.info("[%s] served by the files of %s: nothing has changed since", request_id, cached.export_id)
             beat(result=with_links(services, cached.result), cached_from=cached.export_id)
         else:
-            written = write_files(services, request, work_directory.path(), beat)
-            beat(
-                result=result_of(services, written),
-                warnings=list(written.warnings),
-                cache={"key": request.cache_key, "fingerprint": state},
-            )
+
+            def record(written: Written) -> None:
+                beat(
+                    result=result_of(services, written),
+                    warnings=list(written.warnings),
+                    cache={"key": request.cache_key, "fingerprint": state},
+                    cached_from=None,
+                )
+
+            write_files(services, request, work_directory.path(), beat, record)
     yield dg.Output(request_id)
+
+
+def _as_read(request: EntityExportRequest) -> Document:
+    """What the request comes to with its template and the defaults, for notices, figures and the audit trail."""
+    return {
+        "exported_object": request.entity.name,
+        "exported_fields": [field.name for field in request.fields],
+        "exported_as": {
+            "format": request.file_format,
+            "compression": "gzip" if request.gzip else None,
+            "timezone": request.zone.key,
+        },
+    }
 
 
 def _remove_earlier_files(services: EntityServices, document: Document, beat: Beat) -> None:
@@ -128,7 +145,7 @@ def _figures(document: Document) -> dict[str, Any]:
         "files": len(result.get("parts") or [result]),
         "seconds": round(seconds, 2),
         "rows_per_second": round(rows / seconds) if seconds else 0,
-        "from_cache": "cached_from" in document,
+        "from_cache": bool(document.get("cached_from")),
         "sha256": result.get("sha256", ""),
         "status": document.get("status", ""),
         "warnings": len(document.get("warnings") or []),

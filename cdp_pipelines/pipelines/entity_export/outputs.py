@@ -1,8 +1,8 @@
 """Files of an export on their way into the object store: streamed parts, or a sheet made on disk first.
 
 Both take batches of columns and give the finished files. Leaving the block by an exception leaves no file and no
-unfinished upload. The key of every file is told to `note_keys` before anything is sent, so that a killed run leaves
-nothing that nobody knows of.
+unfinished upload, as far as the store can be reached. The key of every file is put into `keys` and told to `note_keys`
+before anything is sent, so that neither a killed run nor an outage leaves anything that nobody knows of.
 """
 
 import logging
@@ -45,14 +45,16 @@ class WrittenFile:
 class Output(ABC):
     """Where rows go; `warnings` say what the user should know of the content."""
 
-    def __init__(self, store: ObjectStore, request: EntityExportRequest, stem: str, note_keys: NoteKeys) -> None:
+    def __init__(
+        self, store: ObjectStore, request: EntityExportRequest, stem: str, note_keys: NoteKeys, keys: list[str]
+    ) -> None:
         self._store = store
         self._request = request
         self._stem = stem
         self._note_keys = note_keys
         self._ending = extension(request.file_format, gzip=request.gzip)
         self._content_type = content_type(request.file_format, gzip=request.gzip)
-        self.keys: list[str] = []
+        self._keys = keys
 
     @abstractmethod
     def write(self, columns: Sequence[Sequence[Any]]) -> None:
@@ -65,9 +67,10 @@ class Output(ABC):
     @abstractmethod
     def _give_up(self) -> None: ...
 
-    def _announce(self, key: str) -> str:
-        self.keys.append(key)
-        self._note_keys(list(self.keys))
+    def announce(self, key: str) -> str:
+        """Make a key known as one of this export's, before anything is sent to it."""
+        self._keys.append(key)
+        self._note_keys(list(self._keys))
         return key
 
     def __enter__(self) -> Self:
@@ -79,20 +82,28 @@ class Output(ABC):
         if kind is None:
             return
         self._give_up()
-        for key in self.keys:
-            try:
+        try:
+            for key in self._keys:
                 self._store.delete(key)
-            except CdpError as exc:
-                logger.warning("[%s] a file could not be removed (%s)", self._request.export_id, exc.code)
+        except CdpError as exc:
+            # They are known, so whoever comes next removes them; trying each would take minutes of an outage.
+            logger.warning("[%s] a file could not be removed (%s)", self._request.export_id, exc.code)
 
 
 class StreamedOutput(Output):
     """CSV, JSON and NDJSON: straight into an upload; at `part_bytes` the file ends and a further one begins."""
 
     def __init__(
-        self, store: ObjectStore, request: EntityExportRequest, stem: str, note_keys: NoteKeys, *, part_bytes: int
+        self,
+        store: ObjectStore,
+        request: EntityExportRequest,
+        stem: str,
+        note_keys: NoteKeys,
+        keys: list[str],
+        *,
+        part_bytes: int,
     ) -> None:
-        super().__init__(store, request, stem, note_keys)
+        super().__init__(store, request, stem, note_keys, keys)
         self._part_bytes = part_bytes
         self._files: list[WrittenFile] = []
         self._open_part: tuple[StreamingUpload, RowStream] | None = None
@@ -114,7 +125,7 @@ class StreamedOutput(Output):
 
     def _begin(self, key: str) -> None:
         upload = self._store.open_upload(
-            key=self._announce(key),
+            key=self.announce(key),
             content_type=self._content_type,
             download_name=file_name(key),
             request_id=self._request.export_id,
@@ -153,9 +164,16 @@ class SheetOutput(Output):
     """
 
     def __init__(
-        self, store: ObjectStore, request: EntityExportRequest, stem: str, note_keys: NoteKeys, *, directory: Path
+        self,
+        store: ObjectStore,
+        request: EntityExportRequest,
+        stem: str,
+        note_keys: NoteKeys,
+        keys: list[str],
+        *,
+        directory: Path,
     ) -> None:
-        super().__init__(store, request, stem, note_keys)
+        super().__init__(store, request, stem, note_keys, keys)
         self._path = directory / "export.xlsx"
         self._files: list[WrittenFile] = []
         self._warnings: list[str] = []
@@ -182,7 +200,7 @@ class SheetOutput(Output):
 
     def _send_book(self) -> None:
         self._book.close()
-        key = self._announce(part_key(self._stem, len(self._files) + 1, self._ending))
+        key = self.announce(part_key(self._stem, len(self._files) + 1, self._ending))
         stored: StoredObject = self._store.upload_file(
             path=self._path,
             key=key,

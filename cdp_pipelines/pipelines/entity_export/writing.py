@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -44,16 +45,25 @@ class Written:
         return sum(file.size_bytes for file in self.files)
 
 
-def write_files(services: EntityServices, request: EntityExportRequest, directory: Path, beat: Beat) -> Written:
-    """Write the export into the object store.
+def write_files(
+    services: EntityServices,
+    request: EntityExportRequest,
+    directory: Path,
+    beat: Beat,
+    record: Callable[[Written], None],
+) -> None:
+    """Write the export into the object store, and `record` it: if that fails, its files go as well.
 
     An outage in the middle, of MongoDB or of the store, begins all of it anew, at most three times: a walk over rows
-    cannot be picked up where it broke, and nothing has been linked yet.
+    cannot be picked up where it broke, and nothing has been linked yet. What the outage kept from being removed is
+    removed first.
 
     Raises:
         CancelRequested: within one page of being asked; no file stays.
+        OwnershipLost: no file stays.
         TransientFailure: what was away stayed away; no file stays, or it is known by `object_keys`.
     """
+    keys: list[str] = []
     for attempt in Retrying(
         retry=retry_if_exception_type(TransientFailure),
         stop=stop_after_attempt(WRITE_ATTEMPTS),
@@ -61,17 +71,26 @@ def write_files(services: EntityServices, request: EntityExportRequest, director
         reraise=True,
     ):
         with attempt:
-            return _write_once(services, request, directory, beat)
-    raise AssertionError("unreachable: the last attempt raises")
+            for key in keys:
+                services.object_store().discard(key)
+            keys.clear()
+            _write_once(services, request, directory, beat, keys, record)
 
 
-def _write_once(services: EntityServices, request: EntityExportRequest, directory: Path, beat: Beat) -> Written:
+def _write_once(
+    services: EntityServices,
+    request: EntityExportRequest,
+    directory: Path,
+    beat: Beat,
+    keys: list[str],
+    record: Callable[[Written], None],
+) -> None:
     reader = EntityReader(services.database, request)
     renderer = EntityRenderer(request.fields, request.file_format, request.zone)
     total, done = reader.count(), 0
     beat(total=total, progress=0)
     stem = key_stem(request.company_sso_id, request.entity, now=services.now(), unique=str(uuid.uuid4()))
-    with _output(services, request, stem, directory, beat) as output:
+    with _output(services, request, stem, directory, beat, keys) as output:
         for page in reader.pages(services.limits.rows_a_page()):
             output.write(renderer.columns(page))
             done += len(page)
@@ -79,19 +98,27 @@ def _write_once(services: EntityServices, request: EntityExportRequest, director
             total = max(total, done)
             beat(progress=done, total=total)
         files, warnings = output.finish()
-        manifest = _write_manifest(services, request, stem, files, output, beat) if len(files) > 1 else None
-    return Written(tuple(files), manifest, warnings)
+        manifest = _write_manifest(services, request, stem, files, output) if len(files) > 1 else None
+        # Inside the block: a run that has lost its job by now leaves no file.
+        record(Written(tuple(files), manifest, warnings))
 
 
-def _output(services: EntityServices, request: EntityExportRequest, stem: str, directory: Path, beat: Beat) -> Output:
+def _output(
+    services: EntityServices,
+    request: EntityExportRequest,
+    stem: str,
+    directory: Path,
+    beat: Beat,
+    keys: list[str],
+) -> Output:
     store = services.object_store()
 
-    def note_keys(keys: list[str]) -> None:
-        beat(object_keys=keys)
+    def note_keys(known: list[str]) -> None:
+        beat(object_keys=known)
 
     if request.file_format == "XLSX":
-        return SheetOutput(store, request, stem, note_keys, directory=directory)
-    return StreamedOutput(store, request, stem, note_keys, part_bytes=services.limits.bytes_a_part())
+        return SheetOutput(store, request, stem, note_keys, keys, directory=directory)
+    return StreamedOutput(store, request, stem, note_keys, keys, part_bytes=services.limits.bytes_a_part())
 
 
 def _write_manifest(
@@ -100,12 +127,9 @@ def _write_manifest(
     stem: str,
     files: list[WrittenFile],
     output: Output,
-    beat: Beat,
 ) -> WrittenFile:
     """A list of the parts with what proves that each has arrived; links are on the export, since they end."""
-    key = manifest_key(stem)
-    output.keys.append(key)
-    beat(object_keys=list(output.keys))
+    key = output.announce(manifest_key(stem))
     content = {
         "id": request.export_id,
         "exported_object": request.entity.name,

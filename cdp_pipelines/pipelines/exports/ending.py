@@ -34,14 +34,14 @@ def ending_badly(kind: ExportKind[ServicesT], services: ServicesT, document: Doc
         _forget_files(services, document)
         raise dg.Failure(f"[{beat.job_id}] {exc.message}", allow_retries=False) from exc
     except CdpError as exc:
-        kind.fail(services, _latest(services, document), exc)
+        kind.fail(services, _still_own(services, document, beat), exc)
         raise dg.Failure(f"[{beat.job_id}] {exc}", allow_retries=False) from exc
     except dg.Failure:
         raise
     except Exception as exc:
         # A mistake in the program: the user is told in plain words, the developer by the run's stack trace.
         error = CdpError("INTERNAL_ERROR", "The export stopped because of an error in the program; we were told of it.")
-        kind.fail(services, _latest(services, document), error)
+        kind.fail(services, _still_own(services, document, beat), error)
         raise dg.Failure(f"[{beat.job_id}] {type(exc).__name__} in the program.", allow_retries=False) from exc
 
 
@@ -93,6 +93,20 @@ def _latest(services: SharedServices, document: Document) -> Document:
     except CdpError:
         return document
     return found or document
+
+
+def _still_own(services: SharedServices, document: Document, beat: Beat) -> Document:
+    """The document as it stands, for ending it.
+
+    Raises:
+        dg.Failure: it went to another run, which may be why this one failed (it removes what it finds of an earlier
+            one); how it ends is the other's to say.
+    """
+    latest = _latest(services, document)
+    owner = (latest.get("lease") or {}).get("owner_run_id")
+    if latest["status"] == services.jobs.shape.working and owner not in (None, beat.run_id):
+        raise dg.Failure(f"[{beat.job_id}] {OwnershipLost().message}", allow_retries=False)
+    return latest
 
 
 def _forget_files(services: SharedServices, document: Document) -> None:

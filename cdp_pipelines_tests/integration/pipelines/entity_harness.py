@@ -1,5 +1,6 @@
 """Drives the entity export on real servers without a daemon: queue, tick, run, sweep, and look at what came of it."""
 
+import hashlib
 import secrets
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from pymongo import monitoring
 from pymongo.database import Database
 
 from cdp_pipelines.definitions import build_defs, default_resources
+from cdp_pipelines.local.mailbox_reader import ReceivedMail, read_mailbox
 from cdp_pipelines.pipelines.entity_export.kind import ENTITY_EXPORT
 from cdp_pipelines.pipelines.entity_export.sensors import entity_export_requests
 from cdp_pipelines.pipelines.entity_export.services import EntityExportResource, EntityServices
@@ -21,7 +23,7 @@ from cdp_pipelines.resources.alerts import AlertsResource
 from cdp_pipelines.resources.cdp_mongo import CdpMongoResource
 from cdp_pipelines.resources.entity_export_limits import EntityExportLimitsResource
 from cdp_pipelines.resources.mailer import MailerResource
-from cdp_pipelines.resources.object_store import ObjectStoreResource
+from cdp_pipelines.resources.object_store import ObjectStore, ObjectStoreResource
 from cdp_pipelines.resources.webhooks import WebhooksResource
 from cdp_pipelines.resources.work_directory import WorkDirectoryResource
 from cdp_pipelines.stores.migrations.runner import Migrator
@@ -35,12 +37,13 @@ START = datetime(2024, 5, 1, tzinfo=UTC)
 
 def entity_resource(
     env: Mapping[str, str], database: str, *, trusted_hosts: str = "", webhooks: WebhooksResource | None = None,
-    cdp_mongo: CdpMongoResource | None = None, **limits: Any,
+    cdp_mongo: CdpMongoResource | None = None, object_store: ObjectStoreResource | None = None, **limits: Any,
 ) -> EntityExportResource:  # fmt: skip
     """The pipeline's resources pointed at the stack by value, so that tests change no environment but AWS's."""
     return EntityExportResource(
         cdp_mongo=cdp_mongo or CdpMongoResource(uri=env["CDP_MONGO_URI"], database_name=database),
-        object_store=ObjectStoreResource(bucket=env["CDP_S3_BUCKET"], endpoint_url=env["CDP_S3_ENDPOINT_URL"]),
+        object_store=object_store
+        or ObjectStoreResource(bucket=env["CDP_S3_BUCKET"], endpoint_url=env["CDP_S3_ENDPOINT_URL"]),
         mailer=MailerResource(
             host=env["CDP_SMTP_HOST"], port=int(env["CDP_SMTP_PORT"]), tls="none", sender=env["CDP_EMAIL_FROM"]
         ),
@@ -80,6 +83,24 @@ def watched_mongo(uri: str, database: str, watchers: Sequence[Watcher]) -> CdpMo
             return {"event_listeners": list(watchers)}
 
     return WatchedMongo(uri=uri, database_name=database)
+
+
+def watched_store(
+    env: Mapping[str, str], asked: Callable[[str], None], answered: Callable[[str], None] = lambda _: None
+) -> ObjectStoreResource:
+    """The object store under the driver's public events: before a request is sent, and when it was answered."""
+
+    class WatchedStore(ObjectStoreResource):
+        def open(self) -> ObjectStore:
+            is_new = self._store is None
+            store = super().open()
+            if is_new:
+                events = store._client.meta.events
+                events.register("request-created.s3", lambda operation_name, **_: asked(operation_name))
+                events.register("after-call.s3", lambda model, **_: answered(model.name))
+            return store
+
+    return WatchedStore(bucket=env["CDP_S3_BUCKET"], endpoint_url=env["CDP_S3_ENDPOINT_URL"])
 
 
 class EntityExportsOf:
@@ -202,6 +223,26 @@ class EntityExportsOf:
         store = self.resource.object_store.open()
         answer = store._client.list_multipart_uploads(Bucket=store._bucket, Prefix=f"{self.company}/")
         return [upload["Key"] for upload in answer.get("Uploads", [])]
+
+    def assert_nothing_is_left(self) -> None:
+        """In the bucket is what exports that are DONE lead to, each file whole, and nothing else."""
+        done = list(self.db["exports"].find({"company_sso_id": self.company, "status": "DONE"}))
+        expected = sorted(key for document in done for key in document.get("object_keys", []))
+        assert (sorted(self.objects()), self.uploads()) == (expected, [])
+        pending = {"cleanup_pending": True, "object_keys": {"$type": "string"}}
+        assert self.db["exports"].count_documents(pending) == 0
+        for document in done:
+            self.assert_whole(document)
+
+    def assert_whole(self, document: Document) -> None:
+        """What `result` leads to is there, all of it."""
+        result = document["result"]
+        for file in [result, *result.get("parts", [])]:
+            content = self.content(document, file["key"])
+            assert (len(content), hashlib.sha256(content).hexdigest()) == (file["size_bytes"], file["sha256"])
+
+    def mails_to(self, address: str) -> list[ReceivedMail]:
+        return read_mailbox(Path(self.env["CDP_MAILDIR"]), to=address)
 
     def content(self, document: Document, key: str = "") -> bytes:
         store = self.resource.object_store.open()

@@ -72,7 +72,8 @@ def test_a_request_may_name_a_template_alone(entities: EntityExportsOf, maildir:
     assert [json.loads(line)["id"] for line in entities.content(document).splitlines()] == [
         "ord_000000", "ord_000001", "ord_000002",
     ]  # fmt: skip
-    assert (document["exported_object"], document["parameters"]) == ("order", {**saved, "order": "id"})
+    assert document["exported_object"] == "order"
+    assert document["exported_as"] == {"format": "NDJSON", "compression": None, "timezone": "UTC"}
     assert "notices_pending" not in document
     [mail] = maildir.wait(to=to)
     assert mail.subject == "Your order export is ready (3 orders)"

@@ -17,6 +17,7 @@ from cdp_pipelines.stores.entity_rows import EntityReader
 Db = Database[dict[str, Any]]
 NOW = datetime(2026, 11, 27, 4, 0, tzinfo=UTC)
 START = datetime(2024, 1, 1, tzinfo=UTC)
+MOST_WRITES = 200
 
 
 @pytest.fixture
@@ -234,10 +235,11 @@ class Writer(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
-        number = 0
-        while not self._over.is_set():
+        # Bounded: one of the servers gets slower with every document, and the walk with it.
+        for number in range(MOST_WRITES):
+            if self._over.is_set():
+                return
             self._write(number)
-            number += 1
 
     def __enter__(self) -> Self:
         self.start()
