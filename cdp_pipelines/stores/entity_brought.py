@@ -90,7 +90,7 @@ def _first(document: Mapping[str, Any], paths: Sequence[str]) -> Any:
 
 def _distinct(keys: Iterable[Any]) -> list[Any]:
     """What may be asked for with `$in`, which takes an object for an operator and an expression for a pattern."""
-    return list({key: key for key in keys if isinstance(key, _KEY_KINDS)}.values())
+    return list({_hashable(key): key for key in keys if isinstance(key, _KEY_KINDS)}.values())
 
 
 def _hashable(key: Any) -> Any:
