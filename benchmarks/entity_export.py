@@ -69,8 +69,10 @@ def to_bucket(services: EntityServices, request: EntityExportRequest, folder: Pa
     document = {"id": request.export_id, "company_sso_id": COMPANY, "status": "SCHEDULED", "created_at": now}
     services.jobs.insert(document)
     services.jobs.start(request.export_id, COMPANY, "run", now=now)
-    written = write_files(services, request, folder, Beat(services, request.export_id, COMPANY, "run"))
-    return written.size_bytes
+    sizes: list[int] = []
+    beat = Beat(services, request.export_id, COMPANY, "run")
+    write_files(services, request, folder, beat, lambda written: sizes.append(written.size_bytes))
+    return sizes[-1]
 
 
 def to_file(services: EntityServices, request: EntityExportRequest, folder: Path) -> int:
