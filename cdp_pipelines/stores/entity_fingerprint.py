@@ -16,6 +16,7 @@ from cdp_pipelines.domain.entity_export.entities import Entity, Field
 from cdp_pipelines.domain.entity_export.filters import FilterNode, Group
 from cdp_pipelines.domain.entity_export.values import brought_names
 from cdp_pipelines.stores.errors import translating, waiting_out_outages
+from cdp_pipelines.stores.long_reads import long_read
 
 Document = dict[str, Any]
 
@@ -30,7 +31,7 @@ def fingerprint(
 ) -> str:
     """The same as before only if nothing that the export reads was added, removed or changed since."""
     digest = hashlib.sha256()
-    with translating("looking for changes"):
+    with translating("looking for changes"), long_read():
         for collection in sorted(_collections(entity, fields, filters)):
             digest.update(repr((collection, _state(database, company_sso_id, collection))).encode())
     return digest.hexdigest()

@@ -20,6 +20,7 @@ from cdp_pipelines.domain.entity_export.values import stored_paths
 from cdp_pipelines.stores.entity_brought import BroughtValues
 from cdp_pipelines.stores.entity_query import EntityQuery
 from cdp_pipelines.stores.errors import translating, waiting_out_outages
+from cdp_pipelines.stores.long_reads import long_read
 
 Document = dict[str, Any]
 
@@ -42,7 +43,7 @@ class EntityReader:
     @waiting_out_outages
     def count(self) -> int:
         """How many rows match now."""
-        with translating("counting rows"):
+        with translating("counting rows"), long_read():
             if not self._query.lookups and self._request.filters is None:
                 return self._collection.count_documents(self._query.match, hint=COMPANY_ID_INDEX)
             counted = list(self._collection.aggregate([*self._query.stages(), {"$count": "rows"}]))
@@ -84,11 +85,11 @@ class EntityReader:
         yield from self._read(stages, page_rows)
 
     def _read(self, stages: list[Document], page_rows: int) -> Iterator[list[Document]]:
-        with translating("reading rows"):
+        with translating("reading rows"), long_read():
             cursor = self._collection.aggregate(stages, allowDiskUse=True, batchSize=page_rows, hint=COMPANY_ID_INDEX)
         with cursor:
             while True:
-                with translating("reading rows"):
+                with translating("reading rows"), long_read():
                     page = list(islice(cursor, page_rows))
                 if not page:
                     return

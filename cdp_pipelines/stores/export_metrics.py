@@ -12,8 +12,8 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
+from cdp_pipelines.domain.entity_export.delivery import OPEN_STATUSES
 from cdp_pipelines.domain.entity_export.metrics import (
-    OPEN_STATUSES,
     ExportCount,
     ExportGauges,
     bucket_of,

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from cdp_pipelines.domain.entity_export.message_texts import ENGLISH_NOUNS
+from cdp_pipelines.domain.entity_export.catalogue import ENTITIES
+from cdp_pipelines.domain.entity_export.delivery import OPEN_STATUSES
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -17,10 +18,9 @@ if TYPE_CHECKING:
 BUCKETS_SECONDS: Final = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200)
 """Upper bounds; each export is also under `inf`. Bounds may be added: counts are kept by bound, not by place."""
 NO_BOUND: Final = "inf"
-OPEN_STATUSES: Final = ("SCHEDULED", "IN_PROGRESS")
 UNKNOWN_OBJECT: Final = "unknown"
 
-_OBJECTS: Final = frozenset(ENGLISH_NOUNS) - {""} | {"contact"}
+_OBJECTS: Final = frozenset(ENTITIES) | {"contact"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

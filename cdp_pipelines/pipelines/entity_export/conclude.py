@@ -1,7 +1,8 @@
 """How an entity export ends: done, failed or canceled. One terminal state, by one update that only one can win.
 
-Everything else follows from that update: files of an export that did not end as DONE are removed after it, and notices
-are sent after it; what a crash or an outage prevents then, the sweeper does.
+Everything else follows from that update: files of an export that did not end as DONE are removed after it, and its
+notices (`notices_pending`) are sent after it by its run, and by the sweeper if there is no run that could. Not here,
+since ticks end exports too, and a receiver that hangs must not hold up a tick.
 """
 
 import logging
@@ -13,7 +14,6 @@ from cdp_pipelines.domain.entity_export.delivery import CANCELED, DONE, ERROR
 from cdp_pipelines.domain.errors import CdpError
 from cdp_pipelines.domain.events import event_line
 from cdp_pipelines.pipelines.entity_export.figures import count_ended, format_of, object_of, seconds_of
-from cdp_pipelines.pipelines.entity_export.notices import send_notices
 from cdp_pipelines.pipelines.entity_export.services import EntityServices
 from cdp_pipelines.pipelines.exports.ending import remove_files
 from cdp_pipelines.pipelines.exports.notices import alert_once
@@ -57,7 +57,7 @@ def finish(services: EntityServices, document: Document) -> bool:
 
 
 def fail(services: EntityServices, document: Document, error: CdpError) -> str | None:
-    """End an export that cannot be done: no file stays, an alert, the notices. None when somebody else had ended it."""
+    """End an export that cannot be done: no file stays, an alert. None when somebody else had ended it."""
     export_id, company = document["id"], document["company_sso_id"]
     changes: Document = {
         "error": {"code": error.code, "message": error.message, "details": error.details},
@@ -81,7 +81,6 @@ def fail(services: EntityServices, document: Document, error: CdpError) -> str |
         )
     )
     alert_once(services, f"export_failed:{export_id}", f"Entity export {export_id} failed: {error.code}.")
-    send_notices(services, document)
     return ERROR
 
 
@@ -95,7 +94,6 @@ def cancel(services: EntityServices, document: Document) -> str | None:
     _remove_files(services, document)
     _audit(services, document, "canceled")
     count_ended(services, document, CANCELED, seconds=seconds_of(services, document))
-    send_notices(services, document)
     return CANCELED
 
 

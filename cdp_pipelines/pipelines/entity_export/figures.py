@@ -4,14 +4,13 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cdp_pipelines.domain.entity_export.catalogue import ENTITIES
+from cdp_pipelines.domain.entity_export.metrics import object_label
 from cdp_pipelines.domain.errors import CdpError
 from cdp_pipelines.pipelines.entity_export.config import JOB_NAME
 from cdp_pipelines.pipelines.entity_export.services import EntityServices
 
 logger = logging.getLogger(__name__)
 
-UNKNOWN_OBJECT: Final = "unknown"
 UNKNOWN_FORMAT: Final = "unknown"
 
 
@@ -41,8 +40,7 @@ def count_ended(
 
 def object_of(document: Mapping[str, Any]) -> str:
     """The exported object's name, for figures and events; `unknown` where it is none."""
-    name = document.get("exported_object")
-    return name if isinstance(name, str) and name in ENTITIES else UNKNOWN_OBJECT
+    return object_label(document.get("exported_object"))
 
 
 def format_of(document: Mapping[str, Any]) -> str:

@@ -3,7 +3,9 @@
 Nothing larger than an id passes between them; each reads the document anew.
 """
 
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -24,6 +26,8 @@ from cdp_pipelines.pipelines.exports.heartbeat import Beat, beat_of, owned_docum
 from cdp_pipelines.pipelines.exports.taking import still_admitted, take
 from cdp_pipelines.resources.work_directory import WorkDirectoryResource
 
+logger = logging.getLogger(__name__)
+
 Document = dict[str, Any]
 
 _REQUEST_OUT = dg.Out(str, is_required=False, io_manager_key=PASSING, description="The request's id.")
@@ -39,7 +43,7 @@ def load_export(
     if document is None:
         return
     request_id = document["id"]
-    with ending_badly(ENTITY_EXPORT, services, document, beat_of(context, services, request_id)):
+    with _ending_badly(services, document, beat_of(context, services, request_id)):
         if document.get("cancel_requested") is True:
             raise CancelRequested
         if not still_admitted(ENTITY_EXPORT, services, document):
@@ -58,7 +62,7 @@ def write_rows(
     services = entity_export.services()
     beat = beat_of(context, services, request_id)
     document = owned_document(services, beat)
-    with ending_badly(ENTITY_EXPORT, services, document, beat):
+    with _ending_badly(services, document, beat):
         _remove_earlier_files(services, document, beat)
         request = intake.reread(services, document)
         beat(**_as_read(request))
@@ -78,6 +82,28 @@ def write_rows(
 
             write_files(services, request, work_directory.path(), beat, record)
     yield dg.Output(request_id)
+
+
+@contextmanager
+def _ending_badly(services: EntityServices, document: Document, beat: Beat) -> Iterator[None]:
+    """As for every export; then the notices of that end, inside the run."""
+    try:
+        with ending_badly(ENTITY_EXPORT, services, document, beat):
+            yield
+    except dg.Failure:
+        _send_notices(services, beat.job_id, beat.company_sso_id)
+        raise
+
+
+def _send_notices(services: EntityServices, export_id: str, company_sso_id: str) -> Document:
+    """Tell of the export if it has ended, by whomever; returns its document. The sweeper does what fails here."""
+    document: Document = {}
+    try:
+        document = services.jobs.find(export_id, company_sso_id=company_sso_id) or {}
+        send_notices(services, document)
+    except CdpError as exc:
+        logger.warning("[%s] notices not sent yet: %s", export_id, exc.code)
+    return document
 
 
 def _as_read(request: EntityExportRequest) -> Document:
@@ -111,7 +137,7 @@ def finish_export(
     services = entity_export.services()
     beat = beat_of(context, services, request_id)
     document = owned_document(services, beat)
-    with ending_badly(ENTITY_EXPORT, services, document, beat):
+    with _ending_badly(services, document, beat):
         beat()
         if not conclude.finish(services, document):
             raise dg.Failure(f"[{request_id}] was ended by somebody else.", allow_retries=False)
@@ -122,12 +148,7 @@ def finish_export(
 def notify(context: dg.OpExecutionContext, request_id: str, entity_export: EntityExportResource) -> dg.Output[None]:
     """Send the email and the webhook, each once; what cannot be sent now, the sweeper sends. Show the figures."""
     services = entity_export.services()
-    company = context.partition_key
-    document = services.jobs.find(request_id, company_sso_id=company) or {}
-    try:
-        send_notices(services, document)
-    except CdpError as exc:
-        context.log.warning("[%s] notices not sent yet: %s", request_id, exc.code)
+    document = _send_notices(services, request_id, context.partition_key)
     return dg.Output(None, metadata=_figures(document))
 
 

@@ -28,8 +28,8 @@ logger = logging.getLogger(__name__)
 
 NoteKeys = Callable[[list[str]], None]
 
-ROWS_A_BOOK: Final = 4 * 1_048_575
-"""Four full sheets: at twelve columns the library needs some 200 MB to finish them."""
+ROWS_A_BOOK: Final = 4_000_000
+"""Nearly four full sheets: at twelve columns the library needs some 200 MB to finish them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ class StreamedOutput(Output):
 class SheetOutput(Output):
     """XLSX: a ZIP file can only be made as a whole, so it is made on disk and then sent.
 
-    Rows go on in further sheets; after `ROWS_A_BOOK` in a further file, since the library holds a finished file's
+    Rows go on in further sheets; after `rows_a_book` in a further file, since the library holds a finished file's
     compressed sheets in memory.
     """
 
@@ -172,8 +172,10 @@ class SheetOutput(Output):
         keys: list[str],
         *,
         directory: Path,
+        rows_a_book: int = ROWS_A_BOOK,
     ) -> None:
         super().__init__(store, request, stem, note_keys, keys)
+        self._rows_a_book = rows_a_book
         self._path = directory / "export.xlsx"
         self._files: list[WrittenFile] = []
         self._warnings: list[str] = []
@@ -181,7 +183,7 @@ class SheetOutput(Output):
 
     def write(self, columns: Sequence[Sequence[Any]]) -> None:
         """Append a batch of rows; further sheets come by themselves."""
-        if self._book.row_count >= ROWS_A_BOOK:
+        if self._book.row_count >= self._rows_a_book:
             self._send_book()
             self._book = self._new_book()
         self._book.write_columns(columns)

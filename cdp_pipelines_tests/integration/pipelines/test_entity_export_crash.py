@@ -1,7 +1,7 @@
 """SIGKILL before, between and after every command and upload of an entity export: one end, no half file, no orphan."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.timeout(300), pytest.mark.any_mongo]
 
 ROWS = 12
 STEP = 9
+LATER = timedelta(minutes=40)
 SMALL: Document = {"page_rows": 3, "part_bytes": 1}
 """Four files and a manifest."""
 
@@ -105,7 +106,8 @@ def test_killed_at_any_instant_and_swept_or_started_again(victim: Victim) -> Non
         if entities.document(export_id)["status"] == "SCHEDULED":
             # Killed before the run took it: nothing had happened, so another run does all of it.
             victim.run(export_id)
-        entities.sweep()
+        # What a sweep has ended is told of by a later one.
+        entities.sweep(ahead=LATER)
         ends.append(victim.assert_one_right_end(export_id))
         entities.assert_nothing_is_left()
     assert set(ends) == {"DONE", "ERROR"}
@@ -124,7 +126,7 @@ def test_killed_twice_while_it_ends_badly(victim: Victim) -> None:
         victim.run(export_id, instant)
         victim.run(export_id, instant + 3)
         entities.sweep()
-        entities.sweep()
+        entities.sweep(ahead=LATER)
         document = entities.document(export_id)
         assert document["status"] == "ERROR"
         assert document["error"]["code"] in ("invalid_export_template", "RUN_DIED")
@@ -150,6 +152,8 @@ def test_killed_within_an_upload_in_parts(
         if instant == 5:
             victim.run(export_id)
         entities.sweep()
+        assert entities.uploads() == []
+        entities.sweep(ahead=LATER)
         assert victim.assert_one_right_end(export_id) == ("DONE" if instant == 5 else "ERROR")
         assert entities.uploads() == []
     assert seen_open >= 3

@@ -1,7 +1,7 @@
 """Receivers of webhooks and mail servers that fail: an export is DONE whatever becomes of its notices."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -164,8 +164,29 @@ def test_hooks_of_exports_that_end_otherwise(make_entities: Any) -> None:
         entities = hasty(make_entities, server.url)
         canceled = entities.queue(webhook={"url": server.url + "/hook"}, email="ani@example.com", cancel_requested=True)
         assert entities.tick() == []
+        # Ended by a tick, which waits for no receiver: told of by the sweeper.
+        assert server.asked == []
+        entities.sweep(ahead=timedelta(minutes=2))
         document = entities.document(canceled)
         assert (document["status"], document.get("notices_pending")) == ("CANCELED", None)
         (asked,) = server.asked
         assert (asked.json()["type"], asked.json()["data"]["id"]) == ("export.canceled", canceled)
         assert [mail for mail in entities.mails_to("ani@example.com") if canceled in mail.text()] == []
+
+
+def test_a_sweep_that_ends_dead_exports_waits_for_no_receiver(make_entities: Any) -> None:
+    with recording_server(["hang", 200]) as server:
+        entities = hasty(make_entities, server.url)
+        export_id = entities.queue(webhook={"url": server.url + "/hook"})
+        entities.tick()
+        run = entities.services().jobs.start(export_id, entities.company, "a run that died", now=datetime.now(UTC))
+        assert run is not None
+        assert entities.sweep().ended == 1
+        document = entities.document(export_id)
+        assert (document["status"], document["notices_pending"]) == ("ERROR", True)
+        assert server.asked == []
+        entities.sweep(ahead=timedelta(minutes=40))
+        assert len(server.asked) == 1
+        entities.sweep(ahead=timedelta(minutes=50))
+        assert ids_and_statuses(server) == {(server.asked[0].headers["webhook-id"], "ERROR")}
+        assert "notices_pending" not in entities.document(export_id)

@@ -5,11 +5,16 @@ import gzip
 import hashlib
 import io
 import json
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
+import openpyxl
 import pytest
 
+from cdp_pipelines.domain.entity_export.request import read_request
+from cdp_pipelines.pipelines.entity_export.outputs import SheetOutput
 from cdp_pipelines_tests.integration.pipelines.entity_harness import EntityExportsOf
 
 pytestmark = pytest.mark.any_mongo
@@ -53,6 +58,33 @@ def test_parts_add_up(make_entities: Any, file_format: str, compression: str | N
     (email,) = [mail for mail in entities.mails_to("parts@example.com") if export_id in mail.text()]
     assert all(part["url"] in email.text() for part in result["parts"][:20])
     assert result["url"] in email.text()
+
+
+def test_sheets_go_on_in_further_files(entities: EntityExportsOf, tmp_path: Path) -> None:
+    request = read_request(
+        {"id": "exp_1", "company_sso_id": entities.company, "exported_object": "order", "created_at": datetime.now(UTC),
+         "parameters": {"format": "xlsx", "fields": FIELDS}},
+        webhook_problem=lambda _: None,
+    )  # fmt: skip
+    store, noted = entities.services().object_store(), list[list[str]]()
+    stem = f"{entities.company}/exports/2026/11/orders-u"
+    output = SheetOutput(store, request, stem, noted.append, [], directory=tmp_path, rows_a_book=4)
+    with output:
+        for start in (0, 3, 6):
+            output.write([[f"o{n}" for n in range(start, start + 3)], list(range(start, start + 3))])
+        files, warnings = output.finish()
+    assert [file.key for file in files] == [f"{stem}.xlsx", f"{stem}-00002.xlsx"]
+    assert (noted[-1], warnings) == ([file.key for file in files], ())
+    rows: list[tuple[Any, ...]] = []
+    for file in files:
+        sheet = openpyxl.load_workbook(io.BytesIO(b"".join(store.iter_bytes(file.key)))).active
+        assert sheet is not None
+        header, *read = sheet.iter_rows(values_only=True)
+        assert list(header) == FIELDS
+        assert len(read) == file.record_count
+        rows += read
+    assert rows == [(f"o{n}", n) for n in range(9)]
+    assert list(tmp_path.glob("*.xlsx")) == []
 
 
 def rows_of(content: bytes, file_format: str, compression: str | None) -> list[list[Any]]:

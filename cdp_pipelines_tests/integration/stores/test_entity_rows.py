@@ -7,11 +7,14 @@ from typing import Any, Self
 
 import pytest
 from bson import ObjectId
+from pymongo import MongoClient
 from pymongo.database import Database
+from pymongo.errors import NetworkTimeout
 
 from cdp_pipelines.domain.entity_export.catalogue import ENTITIES
 from cdp_pipelines.domain.entity_export.request import order_names, read_request
 from cdp_pipelines.domain.entity_export.values import EntityRenderer
+from cdp_pipelines.stores.entity_fingerprint import fingerprint
 from cdp_pipelines.stores.entity_rows import EntityReader
 
 Db = Database[dict[str, Any]]
@@ -271,6 +274,21 @@ def test_every_row_once_while_rows_are_inserted_deleted_and_moved(db: Db, order:
         seen = [d["id"] for page in reader(db, "order", order=order, fields=["id"]).pages(20) for d in page]
     assert len(seen) == len(set(seen))
     assert {row["id"] for row in stays} <= set(seen)
+
+
+@pytest.mark.any_mongo
+def test_an_order_may_take_longer_than_the_driver_waits_for_an_answer(db: Db, stack_env: dict[str, str]) -> None:
+    documents = [{"company_sso_id": "acme", "id": str(n), "updated_at": START, "metadata": {"k": "x" * 200}}
+                 for n in range(60_000)]  # fmt: skip
+    db["orders"].insert_many(documents)
+    impatient: MongoClient[dict[str, Any]]
+    with MongoClient(stack_env["CDP_MONGO_URI"], socketTimeoutMS=20, retryReads=False) as impatient:
+        hasty: Db = impatient[db.name]
+        fields = ["id", "metadata"]
+        with pytest.raises(NetworkTimeout):
+            hasty["orders"].aggregate([{"$sort": {"metadata": 1, "id": 1}}], allowDiskUse=True).next()
+        assert sum(len(page) for page in reader(hasty, "order", order="-id", fields=fields).pages(1_000)) == 60_000
+        assert fingerprint(hasty, "acme", ENTITIES["order"], (), None)
 
 
 def test_a_walk_ends_though_rows_are_added_faster_than_it_goes(db: Db) -> None:
