@@ -220,6 +220,33 @@ def test_progress_is_written_page_by_page_and_a_cancel_stops_within_one(make_ent
     assert (entities.objects(), entities.uploads(), entities.leftovers()) == ([], [], [])
 
 
+@pytest.mark.any_mongo
+def test_progress_is_never_beyond_the_total_though_rows_come_after_the_count(make_entities: Any) -> None:
+    entities: EntityExportsOf = make_entities(page_rows=10)
+    entities.add_orders(20)
+    export_id = entities.queue()
+    (request,) = entities.tick()
+    seen: list[tuple[int, int]] = []
+
+    def add(number: int) -> None:
+        """Before the walk looks for its end: they were not counted, and are walked."""
+        if number == 1:
+            entities.add("orders", *({"id": f"late-{n}"} for n in range(30)))
+
+    def watch(number: int) -> None:
+        document = entities.document(export_id)
+        seen.append((document["progress"], document["total"]))
+
+    # The find before it is the one that compares the data with an earlier export's.
+    result = entities.run_watched(
+        request, Watcher("find", "orders", 3, lambda n: add(n - 2)), Watcher("getMore", "", 1, watch)
+    )
+    assert result.success
+    assert entities.document(export_id)["result"]["record_count"] == 50
+    assert len(seen) == 5
+    assert all(progress <= total for progress, total in seen)
+
+
 def test_canceled_before_it_begins(entities: EntityExportsOf) -> None:
     export_id = entities.queue(cancel_requested=True)
     assert entities.tick() == []

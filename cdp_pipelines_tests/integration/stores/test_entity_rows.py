@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import pytest
 from bson import ObjectId
-from pymongo import MongoClient
+from pymongo import MongoClient, monitoring
 from pymongo.database import Database
 from pymongo.errors import NetworkTimeout
 
@@ -15,7 +15,7 @@ from cdp_pipelines.domain.entity_export.catalogue import ENTITIES
 from cdp_pipelines.domain.entity_export.request import order_names, read_request
 from cdp_pipelines.domain.entity_export.values import EntityRenderer
 from cdp_pipelines.stores.entity_fingerprint import fingerprint
-from cdp_pipelines.stores.entity_rows import EntityReader
+from cdp_pipelines.stores.entity_rows import COMPANY_ID_INDEX, EntityReader
 
 Db = Database[dict[str, Any]]
 NOW = datetime(2026, 11, 27, 4, 0, tzinfo=UTC)
@@ -274,6 +274,42 @@ def test_every_row_once_while_rows_are_inserted_deleted_and_moved(db: Db, order:
         seen = [d["id"] for page in reader(db, "order", order=order, fields=["id"]).pages(20) for d in page]
     assert len(seen) == len(set(seen))
     assert {row["id"] for row in stays} <= set(seen)
+
+
+class Commands(monitoring.CommandListener):
+    """Every aggregation that was asked for, as it went to the server."""
+
+    def __init__(self) -> None:
+        self.aggregations: list[dict[str, Any]] = []
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if event.command_name == "aggregate":
+            self.aggregations.append(dict(event.command))
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """Not needed."""
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        """Not needed."""
+
+
+def test_rows_are_walked_by_an_index_that_no_write_moves(vouchers: Db, stack_env: dict[str, str]) -> None:
+    """Whatever index a filter or an order would invite to: in it a row could move ahead of the walk, or behind it."""
+    keys = list(vouchers["vouchers"].index_information()[COMPANY_ID_INDEX]["key"])
+    assert keys == [("company_sso_id", 1), ("_id", 1)]
+    commands = Commands()
+    client: MongoClient[dict[str, Any]]
+    with MongoClient(stack_env["CDP_MONGO_URI"], tz_aware=True, event_listeners=[commands]) as client:
+        for parameters in (
+            {},
+            {"order": "-updated_at"},
+            {"campaign_ids": ["c_1"]},
+            {"campaign_ids": ["c_1"], "order": "created_at"},
+            {"filters": {"updated_at": {"conditions": {"$after": "2020-01-01"}}}},
+            {"filters": {"published_for_customer_id": "k_9"}, "order": "code"},
+        ):
+            list(reader(client[vouchers.name], "voucher", fields=["code"], **parameters).pages(10))
+    assert [command["hint"] for command in commands.aggregations] == [COMPANY_ID_INDEX] * 6
 
 
 @pytest.mark.any_mongo
