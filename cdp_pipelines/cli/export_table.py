@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+LONGEST_OUTCOME: Final = 90
 STATUS_STYLES: Final = {
     "completed": "green",
     "partial": "yellow",
@@ -52,6 +54,7 @@ def exports_table(rows: Sequence[ExportRow]) -> "Table":
             Text(row.status, style=STATUS_STYLES.get(row.status, "")),
             row.rows,
             row.failed,
-            Text(row.outcome),
+            # A refusal lists all that is allowed; the whole of it is shown with the one export.
+            Text(shorten(row.outcome, LONGEST_OUTCOME, placeholder=" …")),
         )
     return table

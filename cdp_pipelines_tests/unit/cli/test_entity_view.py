@@ -141,3 +141,15 @@ def test_a_refusal_says_what_is_allowed_once(capsys: pytest.CaptureFixture[str])
         "  allowed order: id, -id",
         "  where: x",
     ]
+
+
+def test_a_refusal_that_lists_all_that_is_allowed_is_cut_in_the_list_and_whole_with_its_export() -> None:
+    message = "order has no field 'nope'. Its fields are: " + ", ".join(f"field_{n}" for n in range(40)) + "."
+    document = {**REFUSED, "error": {**REFUSED["error"], "message": message}}
+    console = Console(width=400)
+    with console.capture() as captured:
+        console.print(exports_table([export_row(document)]))
+    shown = captured.get()
+    assert "invalid_export_fields: order has no field 'nope'." in shown
+    assert "field_39" not in shown
+    assert "field_39" in "\n".join(export_lines(document))
