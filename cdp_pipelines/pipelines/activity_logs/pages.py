@@ -10,7 +10,6 @@ from cdp_pipelines.domain.activity_logs.actors import ACTOR_LIVE, ACTOR_SYSTEM, 
 from cdp_pipelines.domain.activity_logs.audits import Audit
 from cdp_pipelines.domain.activity_logs.categories import CategoryTable, read_category_table
 from cdp_pipelines.domain.activity_logs.transform import (
-    UNMAPPED_REFINEMENT,
     Draft,
     Settled,
     begin,
@@ -94,10 +93,7 @@ class AuditSource(MigrationSource):
                 outcomes.append(item)
                 continue
             document, case = finish(item, actors)
-            notes: tuple[str, ...] = () if case in _USUAL else (case,)
-            if item.classified.unmapped_refinement:
-                notes = (*notes, UNMAPPED_REFINEMENT)
-            outcomes.append(Ready(document, notes))
+            outcomes.append(Ready(document, item.notes if case in _USUAL else (case, *item.notes)))
         return outcomes
 
     def noticed(self) -> Mapping[str, int]:

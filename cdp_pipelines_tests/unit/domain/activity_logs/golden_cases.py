@@ -1,7 +1,7 @@
 """Golden cases: an audit and what is known of it, and what must become of it, as JSON that people can read.
 
 [{name, audit: {columns that differ from DEFAULT}, facts?: {contact?, users?, sso_ids?},
-  becomes: {document, actor, unmapped_refinement?} | {skipped: reason} | {failed: reason, details}}]
+  becomes: {document, actor, unmapped_refinement?, binary_as_latin1?} | {skipped: reason} | {failed: reason, details}}]
 """
 
 import json
@@ -68,7 +68,7 @@ def becomes(case: Mapping[str, Any]) -> dict[str, Any]:
     document, actor = finish(outcome, known_actors(users, facts["sso_ids"]))
     document["timestamp"] = document["timestamp"].isoformat()
     found = {"document": document, "actor": actor}
-    return found | ({"unmapped_refinement": True} if outcome.classified.unmapped_refinement else {})
+    return found | dict.fromkeys(outcome.notes, True)
 
 
 def _contact(contact: Mapping[str, str] | None, person: str | None) -> ContactRef | None:
