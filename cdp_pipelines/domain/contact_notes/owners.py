@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from cdp_pipelines.domain.crm_records import CrmUser, email_key
+from cdp_pipelines.domain.launchpad_users import DEACTIVATED
 
 UNKNOWN_LABEL: Final = "[Legacy CRM User]"
 LONGEST_LABEL: Final = 200
@@ -32,8 +33,8 @@ _UNKNOWN: Final = Owner("", UNKNOWN_LABEL, OWNER_UNKNOWN)
 def known_owners(users: Mapping[int, CrmUser], sso_ids: Mapping[str, str]) -> dict[int, Owner]:
     """The owners that these CRM users are, by id, each worked out once for all its notes.
 
-    `sso_ids` is what the launchpad said of their emails (folded to lower case). A user deleted in the CRM keeps their
-    name as a label, whatever the launchpad knows.
+    `sso_ids` is what the launchpad said of their emails (folded to lower case). A user deleted in the CRM, or
+    deactivated in the launchpad, keeps their name as a label.
     """
     return {number: _owner(user, sso_ids) for number, user in users.items()}
 
@@ -56,7 +57,7 @@ def shown_author(note: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 def _owner(user: CrmUser, sso_ids: Mapping[str, str]) -> Owner:
     sso_id = sso_ids.get(email_key(user.email)) if user.email and not user.deleted else None
-    if sso_id is not None:
+    if sso_id is not None and sso_id != DEACTIVATED:
         return Owner(sso_id, None, None)
     name = " ".join((user.full_name or "").split())[:LONGEST_LABEL]
     return Owner("", name, OWNER_LABELED) if name else _UNKNOWN

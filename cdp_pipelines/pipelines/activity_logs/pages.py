@@ -6,7 +6,7 @@ The same code serves migrating, reconciling, enriching and replaying, so that th
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any, Final
 
-from cdp_pipelines.domain.activity_logs.actors import ACTOR_LIVE, ACTOR_SYSTEM, is_user, known_actors
+from cdp_pipelines.domain.activity_logs.actors import ACTOR_LIVE, ACTOR_NAMED, ACTOR_SYSTEM, is_user, known_actors
 from cdp_pipelines.domain.activity_logs.audits import Audit
 from cdp_pipelines.domain.activity_logs.categories import CategoryTable, read_category_table
 from cdp_pipelines.domain.activity_logs.transform import (
@@ -29,7 +29,7 @@ from cdp_pipelines.stores.activity_logs import ActivityLogs
 from cdp_pipelines.stores.category_overrides import CategoryOverrides
 from cdp_pipelines.stores.contact_links import ContactLinks
 
-_USUAL: Final = frozenset({ACTOR_LIVE, ACTOR_SYSTEM})
+_USUAL: Final = frozenset({ACTOR_LIVE, ACTOR_NAMED, ACTOR_SYSTEM})
 """The cases of actors that nobody needs to be told of."""
 
 

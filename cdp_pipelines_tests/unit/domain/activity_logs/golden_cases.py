@@ -23,8 +23,9 @@ FOLDER = Path(__file__).parent / "golden"
 COMPANY = "company-1"
 DEFAULT: dict[str, Any] = {
     "id": 1001, "auditable_id": 5, "auditable_type": "Crm::Deal", "associated_id": None, "associated_type": None,
-    "user_id": None, "user_type": None, "action": "update", "audited_changes": "---\nname:\n- Old\n- New\n",
-    "comment": '{"crm_person_id": 123}', "created_at": "2024-03-01T12:00:00.123456Z",
+    "user_id": None, "user_type": None, "username": None, "action": "update",
+    "audited_changes": "---\nname:\n- Old\n- New\n", "comment": '{"crm_person_id": 123}',
+    "created_at": "2024-03-01T12:00:00.123456Z",
 }  # fmt: skip
 FACTS: dict[str, Any] = {
     "contact": {"person": "123", "customer_id": "65e1c0ffee65e1c0ffee65e1", "created_at": "2024-06-01T00:00:00Z"},
