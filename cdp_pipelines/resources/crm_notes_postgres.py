@@ -4,7 +4,7 @@ Belongs here: reading notes and what hangs on them side by side. Not here: conne
 (`crm_note_rows.py`).
 """
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -56,16 +56,13 @@ class PostgresNotes:
 
     def _window(self, values: dict[str, Any], page_rows: int) -> Generator[list[CrmNote], None, None]:
         """Two cursors of one snapshot, both in the order of the notes."""
-        from psycopg import IsolationLevel
-
         with (
             translating("reading notes"),
-            self._session.connect() as connection,
+            # A note that came between two snapshots would shift one window, and a note at its end lose its files.
+            self._session.connect(one_snapshot=True) as connection,
             connection.cursor(name="cdp_notes") as notes,
             connection.cursor(name="cdp_note_parts") as parts,
         ):
-            # A note that came between two snapshots would shift one window, and a note at its end lose its files.
-            connection.isolation_level = IsolationLevel.REPEATABLE_READ
             parts.itersize = PARTS_BATCH
             notes.execute(self._statements.page(), values, binary=True)
             # Planned as one whose first rows are wanted soonest, it compares every part with every note where the CRM
@@ -82,6 +79,10 @@ class PostgresNotes:
         rows = self._session.fetch(self._statements.by_id(), values)
         reading = _Parts(self._session.fetch(self._statements.parts_by_id(), values))
         return [_note(row, *reading.of(row[0])) for row in rows]
+
+    def noticed(self) -> Mapping[str, int]:
+        """See the protocol."""
+        return self._session.new_latin1()
 
     def close(self) -> None:
         """See the protocol."""

@@ -97,8 +97,8 @@ class AuditSource(MigrationSource):
         return outcomes
 
     def noticed(self) -> Mapping[str, int]:
-        """The launchpad's outages."""
-        return self.users.new_outages()
+        """The launchpad's outages, and texts of the CRM that are of no known encoding."""
+        return {**self.users.new_outages(), **self.crm.noticed()}
 
     def evidence(self, row: Audit) -> Mapping[str, Any]:
         """See `MigrationSource.evidence`."""

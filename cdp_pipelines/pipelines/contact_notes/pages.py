@@ -3,6 +3,7 @@
 The same code serves migrating, reconciling and replaying, so that they cannot disagree.
 """
 
+from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -103,8 +104,8 @@ class NoteSource(MigrationSource):
         return self._files.carry_again(hold, parts, self.rows_by_id(ids), self._files_root_url)
 
     def noticed(self) -> Mapping[str, int]:
-        """The launchpad's outages."""
-        return self._users.new_outages()
+        """The launchpad's outages, and texts of the CRM that are of no known encoding."""
+        return Counter(self._users.new_outages()) + Counter(self._crm.noticed()) + Counter(self._notes.noticed())
 
     def evidence(self, row: CrmNote) -> Mapping[str, Any]:
         """See `MigrationSource.evidence`."""
