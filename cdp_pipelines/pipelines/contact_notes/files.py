@@ -21,9 +21,12 @@ from cdp_pipelines.domain.contact_notes.attachments import (
     ATTACHMENT_SSRF_BLOCKED,
     ATTACHMENT_TOO_LARGE,
     ATTACHMENT_TYPE_MISMATCH,
+    ATTACHMENT_TYPES,
+    AttachmentType,
     CrmAttachment,
     asset_name,
     attachment_key,
+    attachment_type,
     company_folder,
     file_name_of,
     is_attachment_key,
@@ -56,18 +59,20 @@ SIZE_DIFFERS: Final = "attachments_size_differs"
 """Stored, though they have not the size that the CRM says, nor had it when they were asked for again."""
 
 _SOURCE_TAG: Final = "source"
+_TYPE: Final = "type"
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A file that is in the bucket, its size in bytes, and whether it was there before.
+    """A file that is in the bucket, its size in bytes, what it is shown as, and whether it was there before.
 
     `size_differs`: the CRM says another size, and so it was asked again, to the same effect.
     """
 
     size_bytes: int
+    shown_as: AttachmentType
     unchanged: bool
     size_differs: bool = False
 
@@ -169,7 +174,7 @@ class NoteFiles:
         tag = _tag(attachment)
         there = None if store is None else store.facts(key)
         if there is not None and there.metadata.get(_SOURCE_TAG) == tag:
-            return Carried(there.size_bytes, unchanged=True)
+            return Carried(there.size_bytes, _stored_type(there.metadata, attachment), unchanged=True)
         # A CRM that does not know says 0, or less.
         expected = attachment.file_size if attachment.file_size and attachment.file_size > 0 else None
         # Without a name on the disk: a run that is killed leaves nothing behind.
@@ -183,6 +188,7 @@ class NoteFiles:
             problem = mismatch(fetched.head, attachment, fetched.content_type)
             if problem is not None:
                 return RowFailure(_part_id(note, attachment), ATTACHMENT_TYPE_MISMATCH, problem)
+            shown_as = attachment_type(attachment, fetched.head)
             if store is not None:
                 store.put_stream(
                     body=file,
@@ -190,18 +196,18 @@ class NoteFiles:
                     content_type=stored_content_type(attachment, fetched.head),
                     download_name=file_name_of(attachment),
                     request_id=self._request_id,
-                    metadata={_SOURCE_TAG: tag, "sha256": fetched.sha256},
+                    metadata={_SOURCE_TAG: tag, "sha256": fetched.sha256, _TYPE: shown_as},
                 )
         differs = expected is not None and not fetched.has_size(expected)
         if differs:
             _log.warning(
                 "%s has %d bytes, but %d in the CRM; request_id=%s", key, fetched.size_bytes, expected, self._request_id
             )
-        return Carried(fetched.size_bytes, unchanged=False, size_differs=differs)
+        return Carried(fetched.size_bytes, shown_as, unchanged=False, size_differs=differs)
 
     def _entry(self, note: CrmNote, attachment: CrmAttachment, carried: Carried, files_root_url: str) -> dict[str, Any]:
         company = self._documents.company_sso_id
-        return attachment_entry(company, note.id, attachment, carried.size_bytes, files_root_url)
+        return attachment_entry(company, note.id, attachment, carried.size_bytes, files_root_url, carried.shown_as)
 
     def _open(self) -> tuple[SafeFetcher, ObjectStore, ThreadPoolExecutor]:
         if self._opened is None:
@@ -260,6 +266,11 @@ def _awaited(hold: Hold, futures: Sequence[Future[Result]]) -> list[Result]:
 
 def _part_id(note: CrmNote, attachment: CrmAttachment) -> str:
     return f"{note.id}/{asset_name(attachment)}"
+
+
+def _stored_type(metadata: Mapping[str, str], attachment: CrmAttachment) -> AttachmentType:
+    """As it was when the file was at hand; files that were stored before that was kept go by what is declared."""
+    return next((each for each in ATTACHMENT_TYPES if each == metadata.get(_TYPE)), attachment_type(attachment))
 
 
 def _tag(attachment: CrmAttachment) -> str:
