@@ -9,10 +9,11 @@ from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from cdp_pipelines.domain.contact_notes.attachments import (
+    AttachmentType,
     CrmAttachment,
     attachment_key,
-    attachment_type,
     company_folder,
+    declared_type,
     file_name_of,
 )
 from cdp_pipelines.domain.contact_notes.html import NoteTooLong, normalize_note
@@ -55,6 +56,8 @@ def describe(
 ) -> Outcome:
     """The document of a note that is in scope, with all its attachments as its source declares them.
 
+    The type of one of which nothing is declared is null until its file is there.
+
     The person decides on the contact, whatever else the note hangs on. `files_root_url` counts only where there are
     attachments.
     """
@@ -73,7 +76,7 @@ def describe(
         "owner_id": owner.id,
         "content": content,
         "attachments": [
-            attachment_entry(company_sso_id, note.id, each, each.file_size or 0, files_root_url)
+            attachment_entry(company_sso_id, note.id, each, each.file_size or 0, files_root_url, declared_type(each))
             for each in note.attachments
         ],
         "created_at": created_at,
@@ -87,12 +90,17 @@ def describe(
 
 
 def attachment_entry(
-    company_sso_id: str, note_id: int, attachment: CrmAttachment, size_bytes: int, files_root_url: str
+    company_sso_id: str,
+    note_id: int,
+    attachment: CrmAttachment,
+    size_bytes: int,
+    files_root_url: str,
+    shown_as: AttachmentType | None,
 ) -> Document:
     """A file as it stands in a note: `{type, url, file_name, file_size_in_byte}`, the address being the CDP's own."""
     key = attachment_key(company_sso_id, str(note_id), attachment)
     return {
-        "type": attachment_type(attachment),
+        "type": shown_as,
         "url": f"{files_root_url.rstrip('/')}/{quote(key, safe='/')}",
         "file_name": file_name_of(attachment),
         "file_size_in_byte": size_bytes,

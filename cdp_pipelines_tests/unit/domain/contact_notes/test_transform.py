@@ -206,6 +206,17 @@ def test_a_file_under_another_name_or_type_is_a_difference() -> None:
     assert compare(expected, {**expected, "attachments": larger}) == ("identical", ())
 
 
+def test_a_file_of_which_nothing_was_declared_may_have_any_type_that_its_bytes_gave_it() -> None:
+    expected = document(note(attachments=(CrmAttachment(4, "document", "https://s3.crm.example/4", None, None, None),)))
+    (entry,) = expected["attachments"]
+    assert entry["type"] is None
+    for shown_as, verdict in (("image", "identical"), ("doc", "identical"), ("exe", "different"), (None, "different")):
+        stored = {**expected, "attachments": [{**entry, "type": shown_as}]}
+        assert compare(expected, stored)[0] == verdict
+    renamed = {**expected, "attachments": [{**entry, "type": "image", "file_name": "x"}]}
+    assert compare(expected, renamed)[0] == "different"
+
+
 _IDS = st.one_of(st.none(), st.integers(1, 10**12))
 _INSTANTS = st.one_of(st.none(), st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
 _NOTES = st.builds(
