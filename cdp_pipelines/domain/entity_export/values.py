@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from cdp_pipelines.domain.cells import SheetColumn, XlsxCell
 from cdp_pipelines.domain.entity_export.delivery import FileFormat
 from cdp_pipelines.domain.entity_export.entities import METADATA_PREFIX, Field
-from cdp_pipelines.domain.formula_guard import guard_csv, guard_text, guard_xlsx
+from cdp_pipelines.domain.formula_guard import guard_beside_numbers, guard_csv, guard_text, guard_xlsx
 from cdp_pipelines.domain.values import moments, numbers
 from cdp_pipelines.domain.values.columns import CellsOf, cells_of, csv_texts, xlsx_texts
 from cdp_pipelines.domain.values.native import NativeWriter
@@ -35,10 +35,14 @@ class EntityRenderer:
     def __init__(self, fields: Sequence[Field], file_format: FileFormat, zone: ZoneInfo) -> None:
         kinds = _KINDS[file_format](zone)
         self._columns = [(_getter(each), kinds[each.kind]) for each in fields]
+        self._is_csv = file_format == "CSV"
 
     def columns(self, documents: Sequence[Document]) -> Columns:
         """The cells of a batch: as many lists as fields, each as long as the batch."""
-        return [cells(values(documents)) for values, cells in self._columns]
+        columns = [cells(values(documents)) for values, cells in self._columns]
+        if self._is_csv and len(columns) > 1:
+            columns[1] = guard_beside_numbers(columns[0], columns[1])
+        return columns
 
 
 def sheet_columns(fields: Sequence[Field], file_format: FileFormat) -> list[SheetColumn]:
