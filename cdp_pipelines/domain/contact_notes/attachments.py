@@ -9,7 +9,6 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
-from urllib.parse import quote
 
 from cdp_pipelines.domain.contact_notes.declared_types import (
     Kind,
@@ -29,6 +28,7 @@ from cdp_pipelines.domain.contact_notes.magic_bytes import (
     reads_as_text,
     signature,
 )
+from cdp_pipelines.domain.object_keys import company_segment, key_segment
 
 ATTACHMENT_DOWNLOAD_FAILED: Final = "ATTACHMENT_DOWNLOAD_FAILED"
 ATTACHMENT_ADDRESS_INVALID: Final = "ATTACHMENT_ADDRESS_INVALID"
@@ -162,7 +162,7 @@ def attachment_key(company_sso_id: str, legacy_crm_note_id: str, attachment: Crm
     Raises:
         ValueError: the company or the note has an empty id.
     """
-    return f"{company_folder(company_sso_id)}{_segment(legacy_crm_note_id)}/{asset_name(attachment)}"
+    return f"{company_folder(company_sso_id)}{key_segment(legacy_crm_note_id)}/{asset_name(attachment)}"
 
 
 def company_folder(company_sso_id: str) -> str:
@@ -171,7 +171,16 @@ def company_folder(company_sso_id: str) -> str:
     Raises:
         ValueError: the id is empty.
     """
-    return f"{_segment(company_sso_id)}/"
+    return f"{company_segment(company_sso_id)}/"
+
+
+def note_folder(company_sso_id: str, legacy_crm_note_id: str) -> str:
+    """What the keys of all files of one note begin with, and those of no other note's.
+
+    Raises:
+        ValueError: one of the ids is empty.
+    """
+    return f"{company_folder(company_sso_id)}{key_segment(legacy_crm_note_id)}/"
 
 
 def is_attachment_key(company_sso_id: str, key: str) -> bool:
@@ -312,11 +321,3 @@ def _is_shown(character: str) -> bool:
     # Joiners are part of how some scripts and emojis are written; all other format characters only mislead.
     category = unicodedata.category(character)
     return category not in ("Cc", "Cf", "Cs", "Zl", "Zp") or character in "\u200c\u200d"
-
-
-def _segment(text: str) -> str:
-    if not text:
-        raise ValueError("An attachment's key needs the ids of the company and of the note.")
-    # Different ids stay different, and none of them leads out of its folder.
-    quoted = quote(text, safe="", errors="surrogatepass")
-    return "%2E" if quoted == "." else quoted.replace("..", "%2E%2E")

@@ -12,9 +12,10 @@ from cdp_pipelines.domain.contact_notes.attachments import (
     AttachmentType,
     CrmAttachment,
     attachment_key,
-    company_folder,
     declared_type,
     file_name_of,
+    is_attachment_key,
+    note_folder,
 )
 from cdp_pipelines.domain.contact_notes.html import NoteTooLong, normalize_note
 from cdp_pipelines.domain.contact_notes.notes import CrmNote
@@ -108,16 +109,20 @@ def attachment_entry(
 
 
 def stored_keys(company_sso_id: str, documents: Sequence[Any]) -> list[str]:
-    """The keys of the files of some migrated documents, read from their addresses; none but the company's own.
+    """The keys of the files of some migrated documents, read from their addresses; none but each note's own.
 
-    The address may begin with another root by now, so only its last three parts count.
+    The address may begin with another root by now, so only its last three parts count. Whoever writes in the collection
+    may have changed it, so a key is believed only where it has the form of one that was made for that very note.
     """
-    keys, folder = [], company_folder(company_sso_id)
+    keys = []
     for document in documents:
-        for entry in document.get("attachments") or ():
-            key = key_in(entry)
-            if key.startswith(folder):
-                keys.append(key)
+        note, entries = document.get("legacy_crm_note_id"), document.get("attachments")
+        if not isinstance(note, str) or not note or not isinstance(entries, list):
+            continue
+        folder = note_folder(company_sso_id, note)
+        keys += [
+            key for key in map(key_in, entries) if key.startswith(folder) and is_attachment_key(company_sso_id, key)
+        ]
     return keys
 
 

@@ -93,6 +93,6 @@ CONTACT_NOTES: Final = MigrationKind(
     halted_event="crm_notes_migration_halted",
     completed_event="crm_notes_migration_completed",
     rows_a_shard=250_000,
-    hanging=Hanging(("attachments",), _delete_files, _sweep_files),
+    hanging=Hanging(("attachments", "legacy_crm_note_id"), _delete_files, _sweep_files),
     failed_parts_note=ATTACHMENTS_FAILED,
 )
