@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeAlias
 
+from cdp_pipelines.domain.failure_words import program_message
 from cdp_pipelines.domain.public_address import is_public_address
 from cdp_pipelines.domain.web_address import FetchBlocked, FetchPolicy, WebAddress, read_address, refuse_blanks
 
@@ -79,7 +80,7 @@ def _data(export: Mapping[str, Any], event: WebhookEvent) -> dict[str, Any]:
     error = export.get("error")
     if event == "export.error":
         error = error if isinstance(error, Mapping) else {}
-        data["error"] = {"code": error.get("code"), "message": error.get("message")}
+        data["error"] = {"code": error.get("code"), "message": program_message(error, export.get("locale"))}
     return data
 
 

@@ -12,6 +12,7 @@ import dagster as dg
 
 from cdp_pipelines.domain.entity_export.request import EntityExportRequest
 from cdp_pipelines.domain.errors import CancelRequested, CdpError
+from cdp_pipelines.domain.people_words import all_in_language
 from cdp_pipelines.pipelines.entity_export import conclude, intake
 from cdp_pipelines.pipelines.entity_export.config import LoadExportConfig
 from cdp_pipelines.pipelines.entity_export.figures import format_of, object_of
@@ -75,7 +76,7 @@ def write_rows(
             def record(written: Written) -> None:
                 beat(
                     result=result_of(services, written),
-                    warnings=list(written.warnings),
+                    warnings=all_in_language(written.warnings, document.get("locale")),
                     cache={"key": request.cache_key, "fingerprint": state},
                     cached_from=None,
                 )
