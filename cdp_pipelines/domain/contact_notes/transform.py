@@ -17,7 +17,7 @@ from cdp_pipelines.domain.contact_notes.attachments import (
     is_attachment_key,
     note_folder,
 )
-from cdp_pipelines.domain.contact_notes.html import NoteTooLong, normalize_note
+from cdp_pipelines.domain.contact_notes.html import NoteRefused, clean_note
 from cdp_pipelines.domain.contact_notes.notes import CrmNote
 from cdp_pipelines.domain.contact_notes.owners import Owner
 from cdp_pipelines.domain.crm_records import ContactRef, milliseconds
@@ -37,7 +37,6 @@ OUT_OF_SCOPE_REASONS: Final = (OUT_OF_SCOPE_TYPE, NOT_A_PERSON_NOTE)
 SKIP_REASONS: Final = (*OUT_OF_SCOPE_REASONS, DELETED_IN_CRM, ALREADY_PRESENT)
 
 CONTACT_NOT_MAPPED: Final = "CONTACT_NOT_MAPPED"
-NOTE_TOO_LONG: Final = "NOTE_TOO_LONG"
 
 CHECKIN_DROPPED: Final = "checkin_dropped"
 
@@ -68,14 +67,14 @@ def describe(
     if created_at is None:
         return RowFailure(str(note.id), INVALID_TIMESTAMP, "created_at is missing, infinite or beyond the calendar")
     try:
-        content = normalize_note(note.content)
-    except NoteTooLong as exc:
-        return RowFailure(str(note.id), NOTE_TOO_LONG, exc.message)
+        content = clean_note(note.content)
+    except NoteRefused as exc:
+        return RowFailure(str(note.id), exc.code, exc.message)
     document: Document = {
         "company_sso_id": company_sso_id,
         "contact_id": contact.customer_id,
         "owner_id": owner.id,
-        "content": content,
+        "content": content.html,
         "attachments": [
             attachment_entry(company_sso_id, note.id, each, each.file_size or 0, files_root_url, declared_type(each))
             for each in note.attachments
@@ -87,7 +86,7 @@ def describe(
     }
     if owner.label is not None:
         document["legacy_owner_label"] = owner.label
-    return Ready(document, _notes_of(note, owner))
+    return Ready(document, _notes_of(note, owner) + content.dropped)
 
 
 def attachment_entry(
