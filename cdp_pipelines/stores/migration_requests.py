@@ -1,7 +1,10 @@
 """`migration_requests`: the queue in which migrations are asked for (SPEC 1.1, 2).
 
     queued -> processing -> completed | completed_with_errors | halted | failed | canceled      queued -> rejected
+       ^__________|
 
+A request goes back into the queue, a bounded number of times, when its run died before it took it (`UNTAKEN`), or when
+its job failed because of an outage (`OUTAGE`); `put_back` counts both, and says after which launch it was last.
 Every step is one conditional update, so it happens once however many sensors and runs try.
 """
 
@@ -21,12 +24,22 @@ from cdp_pipelines.domain.migration_requests import (
     STATUS_REJECTED,
     TERMINAL_STATUSES,
 )
-from cdp_pipelines.stores.errors import translating, waiting_out_outages
+from cdp_pipelines.stores.errors import this_call, translating, waiting_out_outages
 
 Document = dict[str, Any]
 
+UNTAKEN: Final = "untaken"
+OUTAGE: Final = "outage"
+MOST_PUT_BACK: Final = 3
+"""How often a request goes back into the queue for each of these reasons."""
 LAUNCH_SECONDS: Final = 120
 """How long a sensor's claim stands before another tick may look again whether the run really came."""
+
+
+def was_put_back(document: Mapping[str, Any]) -> bool:
+    """Whether a queued request waits for its next launch, the last one having been in vain."""
+    put_back = document.get("put_back")
+    return isinstance(put_back, Mapping) and put_back.get("at_attempt") == (document.get("attempt") or 0)
 
 
 class MigrationRequests:
@@ -70,6 +83,36 @@ class MigrationRequests:
         """Keep the number of the launch; it is part of the run key."""
         with translating("recording a launch"):
             self._requests.update_one({"_id": request_id, "status": STATUS_QUEUED}, {"$set": {"attempt": attempt}})
+
+    @waiting_out_outages
+    def put_back(self, request_id: object, company_sso_id: str, why: str, *, now: datetime) -> bool:
+        """Have an open request launched again; once for each launch.
+
+        False: it was put back too often for this reason, or has ended.
+        """
+        token = this_call()
+        scope: Document = {"_id": request_id, "company_sso_id": company_sso_id, "status": {"$in": list(OPEN_STATUSES)}}
+        fresh = {"$or": [{"put_back": {"$exists": False}}, {"$expr": {"$ne": ["$put_back.at_attempt", "$attempt"]}}]}
+        bounded = {f"put_back.{why}": {"$not": {"$gte": MOST_PUT_BACK}}}
+        count = {"$add": [{"$ifNull": [f"$put_back.{why}", 0]}, 1]}
+        changes: Document = {
+            "status": STATUS_QUEUED,
+            "updated_at": now,
+            "launch.expires_at": now,
+            "put_back.by": token,
+            "put_back.at_attempt": {"$ifNull": ["$attempt", 0]},
+            f"put_back.{why}": count,
+        }
+        with translating("putting a migration request back into the queue"):
+            if self._requests.update_one({**scope, **bounded, **fresh}, [{"$set": changes}]).modified_count == 1:
+                return True
+            return self._requests.find_one({**scope, "put_back.by": token}, {"_id": 1}) is not None
+
+    @waiting_out_outages
+    def ask_again(self, document: Document) -> None:
+        """Put a request into the queue that the pipeline itself makes; asking again changes nothing."""
+        with translating("queueing a migration"):
+            self._requests.update_one({"_id": document["_id"]}, {"$setOnInsert": document}, upsert=True)
 
     @waiting_out_outages
     def reject(self, request_id: object, rejected: Rejected, *, now: datetime) -> bool:
@@ -131,13 +174,13 @@ class MigrationRequests:
         return self._end(scope, changes, now=now)
 
     def _end(self, scope: Document, changes: Document, *, now: datetime) -> bool:
+        ended = {**changes, "updated_at": now, "ended_at": now, "ended_by": this_call()}
         with translating("ending a migration request"):
-            return (
-                self._requests.update_one(
-                    scope, {"$set": {**changes, "updated_at": now, "ended_at": now}}
-                ).modified_count
-                == 1
-            )
+            if self._requests.update_one(scope, {"$set": ended}).modified_count == 1:
+                return True
+            # Or by an earlier try of this call, whose answer was lost.
+            mine = {"_id": scope["_id"], "ended_by": ended["ended_by"]}
+            return self._requests.find_one(mine, {"_id": 1}) is not None
 
     @waiting_out_outages
     def open_requests(self, *, kind: str, launched_before: datetime, limit: int) -> list[Document]:

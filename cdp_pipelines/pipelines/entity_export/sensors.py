@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from cdp_pipelines.pipelines.budget import Budget
 from cdp_pipelines.pipelines.entity_export.jobs import entity_export_job
 from cdp_pipelines.pipelines.entity_export.kind import ENTITY_EXPORT
 from cdp_pipelines.pipelines.entity_export.services import EntityExportResource
@@ -22,9 +23,11 @@ def entity_export_requests(
     context: dg.SensorEvaluationContext, entity_export: EntityExportResource
 ) -> dg.SensorResult | dg.SkipReason:
     """Fire what is due, then one bounded read of the queue, one claim and one judgement a request."""
-    services = entity_export.services()
+    services, budget = entity_export.services(), Budget()
     Migrator(services.database).require_current()
     for schedule in services.schedules.due(services.now(), MOST_LAUNCHES_A_TICK):
+        if budget.spent():
+            break
         export_id = services.schedules.fire(schedule, now=services.now())
         context.log.info("schedule %s: %s", schedule["_id"], f"asked for {export_id}" if export_id else "switched off")
-    return launch_waiting(context, ENTITY_EXPORT, services)
+    return launch_waiting(context, ENTITY_EXPORT, services, budget)

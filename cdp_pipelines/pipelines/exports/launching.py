@@ -8,16 +8,21 @@ import dagster as dg
 from cdp_pipelines.domain.admission import Admitted, Rejected
 from cdp_pipelines.domain.errors import TransientFailure
 from cdp_pipelines.domain.people_words import all_in_language
+from cdp_pipelines.pipelines.budget import Budget
 from cdp_pipelines.pipelines.exports.config import MOST_LAUNCHES_A_TICK, TAG_COMPANY, TAG_REQUEST, TAG_REQUESTED_BY
 from cdp_pipelines.pipelines.exports.kinds import Document, ExportKind, ServicesT
 from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
+from cdp_pipelines.stores.export_queue import was_put_back
 from cdp_pipelines.stores.migrations.runner import Migrator
 
 
 def launch_waiting(
-    context: dg.SensorEvaluationContext, kind: ExportKind[ServicesT], services: ServicesT
+    context: dg.SensorEvaluationContext,
+    kind: ExportKind[ServicesT],
+    services: ServicesT,
+    budget: Budget | None = None,
 ) -> dg.SensorResult | dg.SkipReason:
-    """One bounded read of the queue, one claim and one judgement a request.
+    """One bounded read of the queue, one claim and one judgement a request, until the tick's time is spent.
 
     Raises:
         ConfigurationError: index migrations are missing.
@@ -25,8 +30,11 @@ def launch_waiting(
     """
     Migrator(services.database).require_current()
     requests: list[dg.RunRequest] = []
-    rejected = 0
+    rejected, budget = 0, budget or Budget()
     for document in services.jobs.waiting(now=services.now(), limit=MOST_LAUNCHES_A_TICK):
+        if budget.spent():
+            context.log.info("this tick's time is spent; what is left waits for the next")
+            break
         try:
             answer = _take_in(context, kind, services, document)
         except TransientFailure as exc:
@@ -86,7 +94,7 @@ def _launch(
 ) -> dg.RunRequest | None:
     request_id, company = document[services.jobs.shape.id_field], document["company_sso_id"]
     attempt = int(document.get("attempt") or 0)
-    if "launch" in document and attempt:
+    if "launch" in document and attempt and not was_put_back(document):
         # An earlier claim ran out. If its run exists, it waits or works, or the sweeper ends it; if not, the tick died
         # between claiming and launching, and its run key may be spent, so the next attempt gets a key of its own.
         runs = context.instance.get_runs(dg.RunsFilter(tags={TAG_REQUEST: request_id}), limit=1)

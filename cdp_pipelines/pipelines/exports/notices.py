@@ -13,15 +13,6 @@ logger = logging.getLogger(__name__)
 Sending: TypeAlias = Literal["sent", "unknown", "before"]
 
 
-def alert_once(services: SharedServices, cause: str, text: str) -> None:
-    """Alert operators about a cause they have not been told of."""
-    try:
-        if services.alert_causes.first_time(cause, now=services.now()):
-            services.alerts().send(text, cause=cause)
-    except CdpError as exc:
-        logger.warning("alert not sent (%s): %s", exc.code, text)
-
-
 def send_once(
     services: SharedServices,
     job_id: str,

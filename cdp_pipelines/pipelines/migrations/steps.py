@@ -21,8 +21,9 @@ from cdp_pipelines.pipelines.migrations.failed_lists import parts_anew
 from cdp_pipelines.pipelines.migrations.hold import Hold, ending_badly
 from cdp_pipelines.pipelines.migrations.kinds import MigrationKind
 from cdp_pipelines.pipelines.migrations.opening import open_start, read_order
+from cdp_pipelines.pipelines.migrations.paging import finish_shards, plan
 from cdp_pipelines.pipelines.migrations.paging import migrate_shard as work_through
-from cdp_pipelines.pipelines.migrations.paging import plan
+from cdp_pipelines.pipelines.migrations.patience import outwaiting, patiently
 from cdp_pipelines.pipelines.migrations.reconcile import reconcile as compare_all
 from cdp_pipelines.pipelines.migrations.reexecution import held
 from cdp_pipelines.pipelines.migrations.report import report_metadata
@@ -91,7 +92,7 @@ def _plan_shards(kind: MigrationKind) -> dg.OpDefinition:
     def plan_shards(context: dg.OpExecutionContext, migrations: MigrationResource) -> Iterator[dg.DynamicOutput[None]]:
         """Look over the rows and split their ids into ranges; a job that goes on has its ranges and cursors already."""
         with working(context, migrations, kind) as (hold, source, job):
-            names = plan(hold, source, job)
+            names = patiently(hold, job, lambda job: plan(hold, source, job))
         for name in names:
             yield dg.DynamicOutput(None, mapping_key=name)
 
@@ -106,7 +107,7 @@ def _migrate_shard(kind: MigrationKind) -> dg.OpDefinition:
         if shard is None:
             raise dg.Failure("This step runs once for each shard.", allow_retries=False)
         with working(context, migrations, kind) as (hold, source, job):
-            work_through(hold, source, job, shard)
+            patiently(hold, job, lambda job: work_through(hold, source, job, shard))
 
     return migrate_shard
 
@@ -122,6 +123,8 @@ def _reconcile(kind: MigrationKind) -> dg.OpDefinition:
         """Compare every row with what is in the CDP, end the job, and show its figures."""
         with working(context, migrations, kind) as (hold, source, begun):
             dry_run = begun["dry_run"]
+            if not dry_run:
+                finish_shards(hold, source, begun)
             job = begun if dry_run else _compared(hold, source)
             metadata = _finish(hold, job)
         if dry_run:
@@ -140,7 +143,7 @@ def _compared(hold: Hold, source: MigrationSource) -> Document:
     if parts := parts_anew(hold, job):
         job = hold.beat(**parts)
     try:
-        return compare_all(hold, source, job)
+        return patiently(hold, job, lambda job: compare_all(hold, source, job))
     except TransientFailure as exc:
         if not (hold.services.kind.validation_may_be_skipped and exc.code.startswith(CRM_CODES)):
             raise
@@ -179,16 +182,22 @@ def ended_well(kind: MigrationKind, job: Document) -> str:
     return kind.completed_status if clean else COMPLETED_WITH_ERRORS
 
 
+def _source(hold: Hold) -> MigrationSource:
+    services, company = hold.services, hold.owned.company_sso_id
+    return services.kind.source(services, services.company(company), hold.request_id)
+
+
 @contextmanager
 def working(
     context: dg.OpExecutionContext, migrations: MigrationResource, kind: MigrationKind
 ) -> Iterator[tuple[Hold, MigrationSource, Document]]:
     """This run's job and source; whatever goes wrong inside ends the job as it must."""
     services = migrations.services(kind)
-    hold, _ = held(context, services)
+    patience = services.patience_seconds()
+    hold, _ = outwaiting(patience, lambda: held(context, services))
     with ending_badly(hold):
-        source = kind.source(services, services.company(context.partition_key), hold.request_id)
+        source = outwaiting(patience, lambda: _source(hold))
         try:
-            yield hold, source, hold.beat()
+            yield hold, source, outwaiting(patience, hold.beat)
         finally:
             source.close()
