@@ -20,7 +20,7 @@ from cdp_pipelines.domain.contact_notes.notes import CrmNote
 from cdp_pipelines.domain.contact_notes.owners import Owner
 from cdp_pipelines.domain.crm_records import ContactRef, milliseconds
 from cdp_pipelines.domain.failures import RowFailure
-from cdp_pipelines.domain.outcomes import INVALID_TIMESTAMP, Outcome, Ready, Skipped
+from cdp_pipelines.domain.outcomes import DEGRADED_OWNER, INVALID_TIMESTAMP, Outcome, Ready, Skipped
 
 Document = dict[str, Any]
 
@@ -83,7 +83,7 @@ def describe(
     }
     if owner.label is not None:
         document["legacy_owner_label"] = owner.label
-    return Ready(document, _notes_of(note, owner))
+    return Ready(document, _notes_of(note, owner), DEGRADED_OWNER if owner.degraded else None)
 
 
 def attachment_entry(
@@ -121,4 +121,6 @@ def key_in(entry: Any) -> str:
 
 def _notes_of(note: CrmNote, owner: Owner) -> tuple[str, ...]:
     noticed = () if owner.note is None else (owner.note,)
+    if owner.degraded:
+        noticed = (*noticed, DEGRADED_OWNER)
     return (*noticed, CHECKIN_DROPPED) if note.has_checkin else noticed
