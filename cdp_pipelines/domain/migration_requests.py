@@ -65,8 +65,9 @@ class MigrationFacts:
     """What admission must know beside the request.
 
     `company` is None when there is none. `active`: a run that is alive works on the company's job now. `last_status`
-    and `last_phase` are those of its latest job that was no dry run. `coverage_pct` is None while it is not known; the
-    run then asks again with it. `completed_status` and `completed_code` are how this migration calls a finished job.
+    and `last_phase` are those of its latest job that was no dry run. `coverage_pct` is None while it is not known, as
+    is `cid_is_known`, whether the CRM has anything of the company's organization; the run then asks again with them.
+    `completed_status` and `completed_code` are how this migration calls a finished job.
     """
 
     company: Company | None
@@ -77,6 +78,7 @@ class MigrationFacts:
     last_status: str | None = None
     last_phase: str | None = None
     coverage_pct: float | None = None
+    cid_is_known: bool | None = None
 
 
 def admit(document: Mapping[str, Any], facts: MigrationFacts) -> Admitted[MigrationRequest] | Rejected:
@@ -115,6 +117,13 @@ def _check_start(request: MigrationRequest, facts: MigrationFacts) -> Rejected |
         )
     if facts.last_status == facts.completed_status and not request.options.force and not request.options.dry_run:
         return Rejected(facts.completed_code, 409, "This company is migrated. Set force to go over everything again.")
+    if facts.cid_is_known is False:
+        return Rejected(
+            "CID_NOT_FOUND",
+            404,
+            "The CRM knows no organization with this company's cid: it has neither users nor people of it. "
+            "Correct the cid of the company.",
+        )
     if facts.coverage_pct is not None and facts.coverage_pct < COVERAGE_PCT_AT_LEAST:
         return Rejected(
             "contacts_not_migrated",

@@ -45,8 +45,11 @@ class CrmNotesExtractor(Protocol):
         PermanentFailure, ConfigurationError: it refused, or a setting is wrong.
     """
 
-    def overview(self, cutoff: datetime | None) -> NotesOverview:
-        """Look over the notes made since `cutoff`; those without a readable time are counted too."""
+    def overview(self, cutoff: datetime | None, *, after: int = 0) -> NotesOverview:
+        """Look over the notes made since `cutoff`, with ids above `after`; those without a readable time count too."""
+
+    def edges(self, cutoff: datetime | None, *, first: int, last: int, parts: int) -> Sequence[int] | None:
+        """The last ids of all but the last of so many parts of as many notes; None: cannot be said."""
 
     def notes(
         self, *, after: int, to: int, cutoff: datetime | None, page_rows: int

@@ -14,6 +14,7 @@ from cdp_pipelines.domain.errors import ConfigurationError
 from cdp_pipelines.resources.crm_mapping import MAPPING_SETTING, CrmMapping
 from cdp_pipelines.resources.crm_note_rows import CHECKIN, NoteStatements
 from cdp_pipelines.resources.crm_notes import NotesOverview
+from cdp_pipelines.resources.crm_rows import edges_in, shares_of
 from cdp_pipelines.resources.crm_session import WINDOW_PAGES, CrmSession, translating
 
 PARTS_BATCH: Final = 1_000
@@ -37,10 +38,16 @@ class PostgresNotes:
         self._session = session
         self._statements = NoteStatements(mapping.notes)
 
-    def overview(self, cutoff: datetime | None) -> NotesOverview:
+    def overview(self, cutoff: datetime | None, *, after: int = 0) -> NotesOverview:
         """See the protocol."""
-        ((total, first, last),) = self._session.fetch(self._statements.overview(), {"cutoff": cutoff})
+        values = {"cutoff": cutoff, "after": after}
+        ((total, first, last),) = self._session.fetch(self._statements.overview(), values)
         return NotesOverview(total, first or 0, last or 0)
+
+    def edges(self, cutoff: datetime | None, *, first: int, last: int, parts: int) -> list[int]:
+        """See the protocol."""
+        values = {"cutoff": cutoff, "first": first, "last": last, "shares": shares_of(parts)}
+        return edges_in(self._session.fetch(self._statements.edges(), values))
 
     def notes(
         self, *, after: int, to: int, cutoff: datetime | None, page_rows: int, window_pages: int = WINDOW_PAGES

@@ -22,7 +22,7 @@ from cdp_pipelines.domain.contact_notes.notes import CrmNote
 from cdp_pipelines.domain.contact_notes.owners import Owner
 from cdp_pipelines.domain.crm_records import ContactRef, milliseconds
 from cdp_pipelines.domain.failures import RowFailure
-from cdp_pipelines.domain.outcomes import INVALID_TIMESTAMP, Outcome, Ready, Skipped
+from cdp_pipelines.domain.outcomes import DEGRADED_OWNER, INVALID_TIMESTAMP, Outcome, Ready, Skipped
 
 Document = dict[str, Any]
 
@@ -86,7 +86,8 @@ def describe(
     }
     if owner.label is not None:
         document["legacy_owner_label"] = owner.label
-    return Ready(document, _notes_of(note, owner) + content.dropped)
+    notes = _notes_of(note, owner) + content.dropped
+    return Ready(document, notes, DEGRADED_OWNER if owner.degraded else None)
 
 
 def attachment_entry(
@@ -133,4 +134,6 @@ def key_in(entry: Any) -> str:
 
 def _notes_of(note: CrmNote, owner: Owner) -> tuple[str, ...]:
     noticed = () if owner.note is None else (owner.note,)
+    if owner.degraded:
+        noticed = (*noticed, DEGRADED_OWNER)
     return (*noticed, CHECKIN_DROPPED) if note.has_checkin else noticed

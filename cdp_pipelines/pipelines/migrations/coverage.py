@@ -11,6 +11,7 @@ from typing import Any
 from cdp_pipelines.domain.companies import Company
 from cdp_pipelines.domain.migrations import percent
 from cdp_pipelines.pipelines.migrations.services import SharedServices
+from cdp_pipelines.resources.crm_postgres import CrmDatabase
 from cdp_pipelines.stores.contact_links import ContactLinks
 
 LISTED_PEOPLE = 20
@@ -18,15 +19,19 @@ LISTED_PEOPLE = 20
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """`missing_ids` are the first of the CRM people without a contact."""
+    """`missing_ids` are the first of the CRM people without a contact.
+
+    `cid_is_known`: the CRM has anything of an organization with the company's cid.
+    """
 
     people: int
     covered: int
     missing_ids: tuple[str, ...]
+    cid_is_known: bool = True
 
     @property
-    def pct(self) -> float:
-        """Covered of all, in percent; 100 for a company without people."""
+    def pct(self) -> float | None:
+        """Covered of all, in percent; None for a company without people, where there is nothing to compare."""
         return percent(self.covered, self.people)
 
     def as_document(self) -> dict[str, Any]:
@@ -39,7 +44,11 @@ def measure_coverage(
 ) -> Coverage | None:
     """Measure; None when it would take longer than `within_seconds`."""
     deadline = None if within_seconds is None else time.monotonic() + within_seconds
-    crm = services.crm(company)
+    with closing(services.crm(company)) as crm:
+        return _measure(services, company, crm, deadline)
+
+
+def _measure(services: SharedServices, company: Company, crm: CrmDatabase, deadline: float | None) -> Coverage | None:
     links = ContactLinks(services.database, company.company_sso_id)
     people = covered = 0
     missing: list[str] = []
@@ -52,4 +61,5 @@ def measure_coverage(
                 missing += [person for person in batch if person not in existing][: LISTED_PEOPLE - len(missing)]
             if deadline is not None and time.monotonic() > deadline:
                 return None
-    return Coverage(people, covered, tuple(missing))
+    # Only a company without people costs this question: whoever has people is known.
+    return Coverage(people, covered, tuple(missing), cid_is_known=people > 0 or crm.knows_organization())

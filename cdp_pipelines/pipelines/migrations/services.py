@@ -13,6 +13,7 @@ from cdp_pipelines.domain.companies import Company
 from cdp_pipelines.domain.errors import ConfigurationError, PermanentFailure
 from cdp_pipelines.pipelines.clock import utc_now
 from cdp_pipelines.pipelines.migrations.kinds import MigrationKind
+from cdp_pipelines.pipelines.migrations.users import UserMemory
 from cdp_pipelines.resources.alerts import AlertsResource
 from cdp_pipelines.resources.attachment_fetcher import AttachmentFetcherResource
 from cdp_pipelines.resources.cdp_mongo import CdpMongoResource
@@ -111,7 +112,7 @@ class SharedServices:
 
 
 class MigrationServices(SharedServices):
-    """Stores and outside systems of one migration."""
+    """Stores and outside systems of one migration. `user_memory` is what a run knows of users, None outside of runs."""
 
     def __init__(
         self, resources: MigrationResource, kind: MigrationKind, *, now: Callable[[], datetime] = utc_now
@@ -120,6 +121,7 @@ class MigrationServices(SharedServices):
         self.kind = kind
         self.jobs = MigrationJobs(self.database, kind.jobs, lease_seconds=resources.lease_seconds)
         self.failures = MigrationFailures(self.database, kind.kind)
+        self.user_memory: UserMemory | None = None
 
     def crm_notes(self, company: Company, *, request_id: str) -> CrmNotesExtractor:
         """The CRM's notes of one company, from where they are read in this deployment.

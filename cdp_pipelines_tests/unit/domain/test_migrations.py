@@ -14,7 +14,12 @@ def failed(number: int, of: int) -> Counts:
     [
         (failed(1, 10), Counts(), False),
         (failed(11, 100), Counts(), True),
-        (failed(1, 1), Counts(), True),
+        # Of a few rows a rate says nothing: the floor is a hundred.
+        (failed(1, 1), Counts(), False),
+        (failed(1, 50), Counts(), False),
+        (failed(99, 99), Counts(), False),
+        (failed(11, 99), Counts(), False),
+        (failed(100, 100), Counts(), True),
         (Counts(), Counts(), False),
         # Going on after a halt: what failed before is forgiven, what fails now is not.
         (failed(20, 110), failed(20, 100), False),
@@ -31,9 +36,10 @@ def test_it_halts_above_the_limit_of_all_and_of_those_since_the_start(
 
 
 @pytest.mark.parametrize(
-    ("part", "whole", "share"), [(0, 0, 100.0), (0, 3, 0.0), (3, 3, 100.0), (2, 3, 66.66), (99_999, 100_000, 99.99)]
+    ("part", "whole", "share"),
+    [(0, 0, None), (0, -1, None), (0, 3, 0.0), (3, 3, 100.0), (2, 3, 66.66), (99_999, 100_000, 99.99)],
 )
-def test_a_share_is_100_only_of_all(part: int, whole: int, share: float) -> None:
+def test_a_share_is_100_only_of_all_and_of_nothing_none(part: int, whole: int, share: float | None) -> None:
     assert percent(part, whole) == share
 
 

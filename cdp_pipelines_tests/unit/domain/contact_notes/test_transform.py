@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from cdp_pipelines.domain.contact_notes.attachments import CrmAttachment
 from cdp_pipelines.domain.contact_notes.comparison import (
     ATTACHMENTS_MISSING,
-    CHANGED_SINCE,
     OWNER_DEGRADED,
     OWNER_UNVERIFIED,
     compare,
@@ -196,8 +195,18 @@ def test_a_checkin_is_dropped_and_counted() -> None:
         ({"_id": "x"}, "identical", ()),
         ({"content": "<p>other</p>"}, "different", ()),
         ({"contact_id": "b" * 24}, "different", ()),
-        ({"is_deleted": True}, "different", ()),
-        ({"content": "edited", "updated_at": AT + timedelta(days=9)}, "different", (CHANGED_SINCE,)),
+        # Provably by somebody else than the migration, which copies the CRM's `updated_at` and flags nothing.
+        ({"is_deleted": True}, "changed_since", ()),
+        ({"deleted_at": AT}, "changed_since", ()),
+        ({"content": "edited", "updated_at": AT + timedelta(days=9)}, "changed_since", ()),
+        ({"owner_id": "somebody else", "updated_at": AT + timedelta(days=9)}, "changed_since", ()),
+        ({"attachments": [{"url": "u"}], "updated_at": AT + timedelta(days=9)}, "changed_since", ()),
+        ({"pinned": True, "updated_at": AT + timedelta(days=9)}, "changed_since", ()),
+        # Proves nothing: not later than the CRM's last change, or no instant, or a flag that says nothing.
+        ({"content": "edited", "updated_at": AT - timedelta(days=9)}, "different", ()),
+        ({"content": "edited", "updated_at": "9999-12-31"}, "different", ()),
+        ({"is_deleted": None}, "different", ()),
+        ({"deleted_at": None}, "different", ()),
         ({"owner_id": "", "legacy_owner_label": "Ann"}, "identical", (OWNER_DEGRADED,)),
         ({"owner_id": "somebody else"}, "different", ()),
         ({"attachments": []}, "identical", (ATTACHMENTS_MISSING,)),
