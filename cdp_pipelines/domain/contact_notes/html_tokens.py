@@ -106,6 +106,7 @@ class _Tidier:
         self._maths = Maths()
         self._kept: set[str] = set()
         self._never_ends: set[str] = set()
+        self._own: set[str] = set()
 
     def run(self) -> Tidied:
         html, search, end = self._html, _TOKEN.search, 0
@@ -162,7 +163,19 @@ class _Tidier:
             return True
         if _LOCAL_NAME.fullmatch(name):
             return name.partition(":")[0] in OFFICE or self._ends_somewhere(name)
-        return _CUSTOM_NAME.fullmatch(name) is not None and ("=" in attributes or self._ends_somewhere(name))
+        if _CUSTOM_NAME.fullmatch(name):
+            return self._has_values(attributes) or self._ends_somewhere(name)
+        # An editor's own, as CKEditor's `oembed`; nobody types one with an attribute, its end included.
+        return name in self._own or (self._has_values(attributes) and self._is_own(name))
+
+    @staticmethod
+    def _has_values(attributes: str) -> bool:
+        return "=" in attributes and _is_plausible(attributes)
+
+    def _is_own(self, name: str) -> bool:
+        if name.isalpha() and self._ends_somewhere(name):
+            self._own.add(name)
+        return name in self._own
 
     def _ends_somewhere(self, name: str) -> bool:
         return f"</{name}" in self._low
