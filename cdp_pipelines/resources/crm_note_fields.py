@@ -49,7 +49,7 @@ def is_nothing(value: object) -> bool:
 def read_count(value: object) -> int | None:
     """A size or a number of rows; None for anything else."""
     if isinstance(value, float | Decimal) and value == value and abs(value) <= LARGEST_NUMBER and value == int(value):
-        value = int(value)
+        return read_count(int(value))
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     return value if 0 <= value <= LARGEST_NUMBER else None
