@@ -70,7 +70,7 @@ class NoteSource(MigrationSource):
         """What each note becomes, in the order of the page."""
         skipped = [in_scope(note, self._types) for note in rows]
         kept = [note for note, reason in zip(rows, skipped, strict=True) if reason is None]
-        contacts = self.contacts.find({str(note.person_id) for note in kept})
+        contacts = self.contacts.find({str(note.person_id) for note in kept if note.person_id is not None})
         users = self._users.users({note.creator_id for note in kept if note.creator_id is not None})
         sso_ids = self._users.sso_ids(users.values())
         owners = known_owners(users, sso_ids, self._users.unanswered(users.values(), sso_ids))
