@@ -147,7 +147,7 @@ def _reconcile(kind: MigrationKind) -> dg.OpDefinition:
 
 def take_up(hold: Hold, source: MigrationSource, job: Document) -> Document:
     """What failed in an earlier run of the job is tried first, once; `taken_up` on the job tells how much it was."""
-    if not job.get("retake"):
+    if not job.get("retake") or job["dry_run"]:
         return job
     job, retaken = retake(hold, source)
     told = {

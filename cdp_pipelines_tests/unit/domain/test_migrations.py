@@ -1,6 +1,6 @@
 import pytest
 
-from cdp_pipelines.domain.migrations import Counts, ShardRange, added, halts, percent, shard_ranges
+from cdp_pipelines.domain.migrations import Counts, ShardRange, added, halts, percent, ranges_up_to, shard_ranges
 
 LIMIT = 0.10
 
@@ -60,3 +60,20 @@ def test_counts_add_and_subtract_by_name() -> None:
 )  # fmt: skip
 def test_ranges(first: int, last: int, shards: int, ranges: list[tuple[int, int]]) -> None:
     assert shard_ranges(first, last, shards) == [ShardRange(*edges) for edges in ranges]
+
+
+@pytest.mark.parametrize(
+    ("first", "uppers", "last", "ranges"),
+    [
+        # Seven rows close together, two far away: the edges lie where the rows are.
+        (1, [3, 5], 900, [(0, 3), (3, 5), (5, 900)]),
+        (5, [5], 6, [(4, 5), (5, 6)]),
+        # Of more shards than rows, and of rows added meanwhile, nothing is lost and nothing is empty.
+        (1, [1, 1, 2, 2], 2, [(0, 1), (1, 2)]),
+        (1, [7, 0, 9, 12], 9, [(0, 7), (7, 9)]),
+        (3, [], 3, [(2, 3)]),
+        (-5, [-2], 4, [(-6, -2), (-2, 4)]),
+    ],
+)
+def test_ranges_up_to_given_ids(first: int, uppers: list[int], last: int, ranges: list[tuple[int, int]]) -> None:
+    assert ranges_up_to(first, uppers, last) == [ShardRange(*edges) for edges in ranges]

@@ -11,6 +11,7 @@ from cdp_pipelines.domain.contact_notes.comparison import (
     OWNER_DEGRADED,
     OWNER_UNVERIFIED,
     compare,
+    mending,
 )
 from cdp_pipelines.domain.contact_notes.html import LONGEST_NOTE
 from cdp_pipelines.domain.contact_notes.notes import CrmNote
@@ -218,6 +219,43 @@ def test_a_checkin_is_dropped_and_counted() -> None:
 def test_what_is_compared(changes: dict[str, Any], verdict: str, noted: tuple[str, ...]) -> None:
     expected = document(note(attachments=FILES))
     assert compare(expected, {**expected, **changes}) == (verdict, noted)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"owner_id": "", "legacy_owner_label": "Ann"}, {"owner_id": "uuid-1", "legacy_owner_label": None}),
+        ({"owner_id": "", "legacy_owner_label": UNKNOWN_LABEL}, {"owner_id": "uuid-1", "legacy_owner_label": None}),
+        ({"owner_id": "", "legacy_owner_label": "Ann", "attachments": []}, {
+            "owner_id": "uuid-1", "legacy_owner_label": None}),
+        ({}, None),
+        ({"owner_id": "somebody else"}, None),
+        ({"owner_id": ""}, None),
+        ({"owner_id": "", "legacy_owner_label": "Ann", "content": "edited"}, None),
+        ({"owner_id": "", "legacy_owner_label": "Ann", "updated_at": AT + timedelta(days=9)}, None),
+        ({"owner_id": "", "legacy_owner_label": "Ann", "is_deleted": True}, None),
+    ],
+)  # fmt: skip
+def test_only_an_owner_whom_an_outage_left_unknown_is_mended(
+    changes: dict[str, Any], expected: dict[str, Any] | None
+) -> None:
+    note_document = document(note(attachments=FILES))
+    assert mending(note_document, {**note_document, **changes}) == expected
+
+
+def test_a_label_is_not_mended_into_another_label() -> None:
+    expected = document(note(), GONE)
+    assert mending(expected, document(note(), Owner("", "Old Name", "owner_labeled"))) is None
+
+
+def test_an_owner_degraded_by_an_outage_is_marked_on_its_note() -> None:
+    outcome = described(note(), owner=GONE._replace(degraded=True))
+    assert isinstance(outcome, Ready)
+    assert (outcome.degraded, set(outcome.notes)) == ("degraded_owner", {"owner_labeled", "degraded_owner"})
+    assert outcome.document["legacy_owner_label"] == "Former Agent"
+    plain = described(note(), owner=GONE)
+    assert isinstance(plain, Ready)
+    assert plain.degraded is None
 
 
 def test_an_owner_who_cannot_be_looked_up_now_is_noted() -> None:
