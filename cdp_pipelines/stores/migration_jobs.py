@@ -18,6 +18,7 @@ from pymongo.errors import DuplicateKeyError
 
 from cdp_pipelines.domain.failures import LISTED_ON_JOB, RowFailure
 from cdp_pipelines.domain.migrations import IN_PROGRESS, Counts, ShardRange
+from cdp_pipelines.stores.documents import behind
 from cdp_pipelines.stores.errors import translating, waiting_out_outages
 
 Document = dict[str, Any]
@@ -117,10 +118,11 @@ class MigrationJobs:
             return [job["_id"] for job in self._jobs.find({"company_sso_id": company_sso_id}, {"_id": 1})]
 
     @waiting_out_outages
-    def unfinished(self, *, limit: int) -> list[Document]:
-        """Jobs in progress of all companies, for the sweeper."""
+    def unfinished(self, *, limit: int, after: object = None) -> list[Document]:
+        """Jobs in progress of all companies, for the sweeper, in the order of `_id`."""
+        query: Document = {"status": IN_PROGRESS, **({} if after is None else behind(after))}
         with translating("looking for dead migrations"):
-            return list(self._jobs.find({"status": IN_PROGRESS}, _WITHOUT_LISTS).sort("_id", 1).limit(limit))
+            return list(self._jobs.find(query, _WITHOUT_LISTS).sort("_id", 1).limit(limit))
 
     @waiting_out_outages
     def statuses(self, company_sso_ids: Sequence[str]) -> list[Document]:

@@ -17,6 +17,7 @@ from cdp_pipelines.domain.contact_export.request import FileFormat
 from cdp_pipelines.domain.errors import CdpError, PermanentFailure
 from cdp_pipelines.domain.events import event_line
 from cdp_pipelines.domain.failure_words import failure_reason
+from cdp_pipelines.domain.object_keys import marked_random
 from cdp_pipelines.domain.timezones import resolve_timezone
 from cdp_pipelines.pipelines.contact_export.services import ExportServices
 from cdp_pipelines.pipelines.exports.heartbeat import Beat
@@ -39,8 +40,10 @@ def store_file(services: ExportServices, document: Document, path: Path, beat: B
     knows of.
     """
     file_format = _format_of(path)
-    key = document.get("object_key") or object_key(
-        beat.company_sso_id, file_format, now=services.now(), random_part=secrets.token_hex(8)
+    owner, kept = services.jobs.key_owner(document), services.jobs.own_files(document)
+    random_part = marked_random(owner.mark, secrets.token_hex(8))
+    key = owner.require(
+        kept[0] if kept else object_key(beat.company_sso_id, file_format, now=services.now(), random_part=random_part)
     )
     beat(object_key=key)
     store = services.object_store()

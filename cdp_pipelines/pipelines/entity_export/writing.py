@@ -1,7 +1,7 @@
 """From rows to finished files: read a page, render it, write it, say how far it is, and ask whether to go on."""
 
 import json
-import uuid
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from cdp_pipelines.domain.entity_export.delivery import (
 from cdp_pipelines.domain.entity_export.request import EntityExportRequest
 from cdp_pipelines.domain.entity_export.values import EntityRenderer
 from cdp_pipelines.domain.errors import TransientFailure
+from cdp_pipelines.domain.object_keys import KeyOwner, marked_uuid
 from cdp_pipelines.pipelines.entity_export.outputs import Output, SheetOutput, StreamedOutput, WrittenFile
 from cdp_pipelines.pipelines.entity_export.services import EntityServices
 from cdp_pipelines.pipelines.exports.heartbeat import Beat
@@ -51,6 +52,8 @@ def write_files(
     directory: Path,
     beat: Beat,
     record: Callable[[Written], None],
+    *,
+    owner: KeyOwner,
 ) -> None:
     """Write the export into the object store, and `record` it: if that fails, its files go as well.
 
@@ -74,7 +77,7 @@ def write_files(
             for key in keys:
                 services.object_store().discard(key)
             keys.clear()
-            _write_once(services, request, directory, beat, keys, record)
+            _write_once(services, request, directory, beat, keys, record, owner)
 
 
 def _write_once(
@@ -84,12 +87,14 @@ def _write_once(
     beat: Beat,
     keys: list[str],
     record: Callable[[Written], None],
+    owner: KeyOwner,
 ) -> None:
     reader = EntityReader(services.database, request)
     renderer = EntityRenderer(request.fields, request.file_format, request.zone)
     total, done = reader.count(), 0
     beat(total=total, progress=0)
-    stem = key_stem(request.company_sso_id, request.entity, now=services.now(), unique=str(uuid.uuid4()))
+    unique = marked_uuid(owner.mark, secrets.token_hex(8))
+    stem = key_stem(request.company_sso_id, request.entity, now=services.now(), unique=unique)
     with _output(services, request, stem, directory, beat, keys) as output:
         for page in reader.pages(services.limits.rows_a_page()):
             output.write(renderer.columns(page))

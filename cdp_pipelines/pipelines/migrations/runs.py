@@ -2,11 +2,29 @@
 
 from typing import Any, Final
 
-from dagster import DagsterInstance, DagsterRun
+from dagster import DagsterInstance, DagsterRun, RunsFilter
+
+from cdp_pipelines.pipelines.migrations.kinds import TAG_COMPANY, TAG_REQUEST, MigrationKind
 
 # Dagster's own tags on a run that failed; see its documentation on run retries.
 _WILL_RETRY: Final = "dagster/will_retry"
 _RETRY_RUN_ID: Final = "dagster/auto_retry_run_id"
+
+
+_PARTITION: Final = "dagster/partition"
+_LOOKED_AT: Final = 25
+
+
+def runs_of(instance: DagsterInstance, kind: MigrationKind, request_id: str, company_sso_id: str) -> list[DagsterRun]:
+    """The newest runs of one company's request, newest first; ids of other queues and companies may be equal."""
+    found = instance.get_runs(RunsFilter(tags={TAG_REQUEST: request_id}), limit=_LOOKED_AT)
+    jobs = {kind.start_job, kind.rollback_job}
+    return [
+        run
+        for run in found
+        if (run.job_name in jobs or run.job_name.startswith("__"))
+        and company_sso_id in (run.tags.get(_PARTITION), run.tags.get(TAG_COMPANY))
+    ]
 
 
 def is_over(instance: DagsterInstance, run_id: str) -> bool:

@@ -3,6 +3,7 @@
 Built from the kinds of migrations there are, so that one queue and one sweeper serve them all.
 """
 
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -21,7 +22,9 @@ from cdp_pipelines.pipelines.migrations.kinds import (
     MigrationKind,
     run_key,
 )
+from cdp_pipelines.pipelines.migrations.runs import runs_of
 from cdp_pipelines.pipelines.migrations.services import MigrationResource, MigrationServices
+from cdp_pipelines.pipelines.migrations.setting_aside import set_aside_harmful, set_aside_unreadable
 from cdp_pipelines.pipelines.migrations.sweep import sweep_migrations
 from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
 from cdp_pipelines.stores.migrations.runner import Migrator
@@ -53,13 +56,19 @@ def migration_requests_sensor(kinds: Mapping[str, MigrationKind], jobs: Sequence
         Migrator(services.database).require_current()
         requests: list[dg.RunRequest] = []
         rejected = 0
-        for document in services.requests.waiting(now=services.now(), limit=MOST_LAUNCHES_A_TICK):
+        waiting = services.requests.waiting(now=services.now(), limit=MOST_LAUNCHES_A_TICK)
+        for unreadable in waiting.unreadable:
+            set_aside_unreadable(services, unreadable)
+        for document in waiting:
             try:
                 answer = _take_in(context, by_kind, document)
             except (TransientFailure, ConfigurationError) as exc:
                 # What was claimed so far must be launched; the rest stays in the queue for a later tick.
                 context.log.warning("stopped after %d requests: %s", len(requests) + rejected, exc)
                 break
+            except Exception as exc:  # noqa: BLE001 - whatever a document holds, its neighbours go on
+                context.log.warning(set_aside_harmful(services, document, exc))
+                continue
             if isinstance(answer, dg.RunRequest):
                 requests.append(answer)
             elif isinstance(answer, Rejected):
@@ -86,6 +95,12 @@ def _take_in(
     anyone = next(iter(by_kind.values()))
     if not anyone.requests.claim(document["_id"], uuid.uuid4().hex, now=anyone.now()):
         return None
+    taken = anyone.requests.take_in(document["_id"], now=anyone.now())
+    if isinstance(taken, Rejected):
+        return taken if reject(anyone, document, taken) else None
+    if taken is None:
+        return None
+    document = taken
     kind = document.get("kind")
     services = by_kind.get(kind) if isinstance(kind, str) else None
     answer: Admitted[MigrationRequest] | Rejected
@@ -107,11 +122,10 @@ def _launch(
     context: dg.SensorEvaluationContext, services: MigrationServices, document: Document, request: MigrationRequest
 ) -> dg.RunRequest | None:
     request_id = str(document["_id"])
-    attempt = int(document.get("attempt") or 0)
-    launched = dg.RunsFilter(tags={TAG_REQUEST: request_id})
+    attempt = int(document.get("attempt", 0))
     # An earlier claim ran out. If its run exists, it waits or works, or the sweeper ends it; if not, the tick died
     # between claiming and launching, and its run key may be spent, so the next attempt gets a key of its own.
-    if "launch" in document and attempt and context.instance.get_runs(launched, limit=1):
+    if attempt and runs_of(context.instance, services.kind, request_id, request.company_sso_id):
         return None
     attempt += 1
     services.requests.note_attempt(document["_id"], attempt)
@@ -150,15 +164,32 @@ def migration_run_failures_sensor(kinds: Mapping[str, MigrationKind]) -> dg.Sens
     def migration_run_failures(context: dg.SensorEvaluationContext, migrations: MigrationResource) -> dg.SkipReason:
         """One bounded look at what is open; see `sweep.py`."""
         summaries = []
+        before = _positions(context.cursor)
+        after: dict[str, str] = {}
         for kind in kinds.values():
+            position = before.get(kind.kind, "")
             try:
-                report = sweep_migrations(migrations.services(kind), context.instance)
+                report = sweep_migrations(migrations.services(kind), context.instance, after=position)
             except CdpError as exc:
                 summaries.append(f"{kind.kind}: {exc.code}")
+                after.update({kind.kind: position} if position else {})
                 continue
+            after.update({kind.kind: report.cursor} if report.cursor else {})
             for line in report.lines:
                 context.log.info(line)
             summaries.append(f"{kind.kind}: {report.summary}")
+        context.update_cursor(json.dumps(after))
         return dg.SkipReason("; ".join(summaries))
 
     return migration_run_failures
+
+
+def _positions(cursor: str | None) -> dict[str, str]:
+    """Where each kind's sweep goes on; a cursor that cannot be read starts the rounds again."""
+    try:
+        positions = json.loads(cursor or "{}")
+    except ValueError:
+        return {}
+    if not isinstance(positions, dict):
+        return {}
+    return {kind: position for kind, position in positions.items() if isinstance(position, str)}

@@ -204,6 +204,9 @@ def test_a_swept_document_of_any_shape_stops_no_sweep(make_entities: Callable[..
         values: Document = {"exported_object": "order", **changes}
         export_ids.append(entities.queue(**values))
         services = entities.services(ahead=timedelta(hours=-1))
+        document_id = entities.document(export_ids[-1])["_id"]
+        assert services.jobs.claim(document_id, "dead", now=services.now())
+        assert isinstance(services.jobs.take_in(document_id, now=services.now()), dict)
         assert services.jobs.start(export_ids[-1], entities.company, "dead", now=services.now())
     for number in range(2):
         entities.sweep(ahead=timedelta(hours=5 * number))
