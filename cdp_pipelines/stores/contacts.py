@@ -15,6 +15,7 @@ from pymongo.database import Database
 
 from cdp_pipelines.domain.contact_export.filters import Condition, FilterNode, Group
 from cdp_pipelines.domain.contact_export.request import MAX_EXPORT_ROWS, Selection
+from cdp_pipelines.stores.documents import decoded, readable_options
 from cdp_pipelines.stores.errors import translating
 
 BATCH_ROWS: Final = 500
@@ -50,6 +51,7 @@ class ContactReader:
 
     def __init__(self, database: Database[Document], company_sso_id: str) -> None:
         self._collection = database["contacts"]
+        self._options = readable_options(self._collection)
         self._company_sso_id = company_sso_id
 
     def batches(self, selection: Selection, fields: Sequence[str]) -> Iterator[Batch]:
@@ -99,13 +101,13 @@ class ContactReader:
         for start in range(0, len(ids), BATCH_ROWS):
             asked = ids[start : start + BATCH_ROWS]
             with translating("reading contacts"):
-                cursor = self._collection.find(
+                cursor = self._collection.find_raw_batches(
                     # `_id` first: MongoDB does not care, SecantusDB picks its index by it.
                     {"_id": {"$in": [ObjectId(value) for value in asked]}, "company_sso_id": self._company_sso_id},
                     projection,
                     batch_size=BATCH_ROWS,
                 )
-                found = {str(contact["_id"]): contact for contact in cursor}
+                found = {str(contact["_id"]): contact for contact in decoded(cursor, self._options)}
             yield Batch(
                 contacts=[found[value] for value in asked if value in found],
                 missing=[value for value in asked if value not in found],
@@ -119,7 +121,7 @@ class ContactReader:
             # `_id` last: equal sort values always come in the same order, so the same data gives the same 10,000.
             order = {selection.order_by: direction, "_id": 1}
             cursor = (
-                self._collection.find(
+                self._collection.find_raw_batches(
                     self.query(selection), _projection(fields), batch_size=BATCH_ROWS, allow_disk_use=True
                 )
                 .sort(list(order.items()))
@@ -127,9 +129,10 @@ class ContactReader:
             )
         with cursor:
             batch: list[Document] = []
+            contacts = decoded(cursor, self._options)
             while True:
                 with translating("reading contacts"):
-                    contact = next(cursor, None)
+                    contact = next(contacts, None)
                 if contact is not None:
                     batch.append(contact)
                 if batch and (contact is None or len(batch) == BATCH_ROWS):
@@ -155,7 +158,7 @@ class ContactReader:
             {"$project": _projection(fields)},
         ]
         with translating("reading contacts"):
-            return self._collection.aggregate(stages, allowDiskUse=True, batchSize=BATCH_ROWS)
+            return self._collection.aggregate_raw_batches(stages, allowDiskUse=True, batchSize=BATCH_ROWS)
 
 
 def _projection(fields: Sequence[str]) -> Document:

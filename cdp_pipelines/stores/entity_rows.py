@@ -18,6 +18,7 @@ from pymongo.database import Database
 from cdp_pipelines.domain.entity_export.entities import METADATA, METADATA_PREFIX, Field
 from cdp_pipelines.domain.entity_export.request import EntityExportRequest
 from cdp_pipelines.domain.entity_export.values import stored_paths
+from cdp_pipelines.stores.documents import decoded, readable_options
 from cdp_pipelines.stores.entity_brought import BroughtValues
 from cdp_pipelines.stores.entity_places import counted_as, first_of
 from cdp_pipelines.stores.entity_query import EntityQuery
@@ -114,11 +115,14 @@ class EntityReader:
 
     def _read(self, stages: list[Document], page_rows: int) -> Iterator[list[Document]]:
         with translating("reading rows"), long_read():
-            cursor = self._collection.aggregate(stages, allowDiskUse=True, batchSize=page_rows, hint=COMPANY_ID_INDEX)
+            cursor = self._collection.aggregate_raw_batches(
+                stages, allowDiskUse=True, batchSize=page_rows, hint=COMPANY_ID_INDEX
+            )
         with cursor:
+            rows = decoded(cursor, readable_options(self._collection))
             while True:
                 with translating("reading rows"), long_read():
-                    page = list(islice(cursor, page_rows))
+                    page = list(islice(rows, page_rows))
                 if not page:
                     return
                 yield page

@@ -112,6 +112,15 @@ def test_contact_requests_with_anything_in_any_field(exports: Exports, make_expo
     assert refused["status"] == "rejected"
 
 
+def test_refused_requests_with_anything_in_any_field_all_end(exports: Exports) -> None:
+    exports.db["companies"].insert_one({"_id": "odd", "cid": 1, "name": "Odd", "features": {}})
+    insert_odd(exports.db, "bulk_upload_jobs", "odd")
+    assert empty_queue(exports.tick) == []
+    raw = exports.db["bulk_upload_jobs"].with_options(codec_options=READ_ALL)
+    left = list(raw.find({"job_type": "export", "status": {"$ne": "rejected"}}, {"deep": 0, "wide": 0}))
+    assert left == []
+
+
 def _by_code(db: Any, collection: str, code: str, *, with_id: bool) -> list[Document]:
     raw = db[collection].with_options(codec_options=READ_ALL)
     found = list(raw.find({"error.code": code}, {"status": 1, "error": 1}))
@@ -255,6 +264,37 @@ def test_contacts_with_bytes_that_are_no_text_are_in_the_file(exports: Exports) 
     assert rows == ["Full name", "Customer 1", "Caf\ufffd\ufffd", "N", "Customer 2"]
     by_criterion = exports.export(contact_ids=..., selection_mode="first_10k_sorted", selected_fields=["name"])
     assert "Caf\ufffd\ufffd" in exports.content(by_criterion).decode("utf-8-sig")
+
+
+@pytest.mark.parametrize("mode", ["contact_ids", "first_10k_sorted"])
+def test_a_contact_that_the_driver_will_not_decode_harms_no_other(exports: Exports, mode: str) -> None:
+    odd: Document = {"_id": ObjectId(contact_id(30)), "company_sso_id": exports.company, "name": "Odd"}
+    value = {"key": "value", "value": 5, "currency_code": "IDR"}
+    exports.db["contacts"].insert_one(with_bad_uuid({**odd, "created_at": PAST, "custom_fields": [value]}, "source"))
+    exports.db["field_properties"].insert_one(
+        {
+            "_id": "source", "company_sso_id": exports.company, "layout_id": f"{exports.company}-layout", "position": 9,
+            "name": "source", "name_alias": "Source", "field_type": "single_line_text", "is_default": True,
+        }
+    )  # fmt: skip
+    asked: Document = (
+        {"contact_ids": [contact_id(n) for n in (1, 30, 2)]} if mode == "contact_ids" else {"contact_ids": ...}
+    )
+    job = exports.export(selection_mode=mode, selected_fields=["name", "source"], **asked)
+    assert (job["status"], job["failed_count"]) in {("completed", 0), ("partial", 1)}
+    assert {"Customer 1,web", "Customer 2,web"} <= set(exports.content(job).decode("utf-8-sig").splitlines())
+
+
+def test_a_row_that_the_driver_will_not_decode_harms_no_other(entities: EntityExportsOf) -> None:
+    entities.add_orders(2)
+    odd: Document = {"company_sso_id": entities.company, "amount": 7, "created_at": PAST, "updated_at": PAST}
+    entities.db["orders"].insert_one(with_bad_uuid({"_id": ObjectId(), **odd, "id": "ord_odd"}, "status"))
+    entities.db["orders"].insert_one(with_no_text({"_id": ObjectId(), **odd}, "id"))
+    done = entities.export("order", parameters={"fields": ["id", "amount", "status"]})
+    assert done["status"] == "DONE", done["error"]
+    rows = entities.content(done).decode("utf-8-sig").splitlines()
+    assert len(rows) == 5
+    assert any(row.startswith("Caf\ufffd\ufffd,7") for row in rows)
 
 
 def test_the_sweeper_of_migrations_goes_on_where_it_stopped(migrations: Migrations) -> None:
