@@ -35,6 +35,11 @@ class RequestFields:
     neutral: Mapping[str, Any]
     filled: frozenset[str] = frozenset()
 
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The fields that are read from a document once its request was taken in."""
+        return ("status", CANCEL, *self.ours, *self.filled)
+
     def snapshot(self, document: Mapping[str, Any]) -> Document:
         """What is the requester's of a document."""
         return {name: document[name] for name in document if name in self.asked}

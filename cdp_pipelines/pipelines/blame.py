@@ -11,12 +11,6 @@ from typing import Any, Final
 from cdp_pipelines.domain.admission import Rejected
 from cdp_pipelines.domain.errors import CdpError
 
-UNREADABLE: Final = Rejected(
-    "DOCUMENT_UNREADABLE",
-    422,
-    "The request cannot be read: it, or its _id, holds bytes that are no text, or values that are none of their type. "
-    "Ask again with a new document.",
-)
 HARMFUL: Final = Rejected(
     "INTERNAL_ERROR",
     500,

@@ -18,7 +18,16 @@ from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
 
+from cdp_pipelines.domain.admission import Rejected
+
 Document = dict[str, Any]
+
+UNREADABLE: Final = Rejected(
+    "DOCUMENT_UNREADABLE",
+    422,
+    "The request cannot be read: it, or its _id, holds bytes that are no text, or values that are none of their type. "
+    "Ask again with a new document.",
+)
 
 _SHOWN: Final = 80
 _UUID_BYTES: Final = 16

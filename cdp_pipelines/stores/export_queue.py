@@ -25,7 +25,16 @@ from pymongo.database import Database
 
 from cdp_pipelines.domain.admission import Rejected
 from cdp_pipelines.domain.object_keys import KeyOwner, request_mark
-from cdp_pipelines.stores.documents import Found, Unreadable, as_bytes, behind, read_each, read_one, readable_options
+from cdp_pipelines.stores.documents import (
+    UNREADABLE,
+    Found,
+    Unreadable,
+    as_bytes,
+    behind,
+    read_each,
+    read_one,
+    readable_options,
+)
 from cdp_pipelines.stores.errors import translating, waiting_out_outages
 from cdp_pipelines.stores.queue_shape import LAUNCH_SECONDS, QueueShape, known_age, launched, not_one_of, unclaimed
 from cdp_pipelines.stores.request_intake import RequestIntake, request_ref
@@ -101,11 +110,13 @@ class ExportQueue:
         """Take a claimed request in: wipe what it brought in fields of ours, and keep what it says as a snapshot.
 
         The request to work from. A request that was taken in before stands as it was then, whatever was edited since.
-        None: it cannot be read any more. Refused: its id was used before, by another document or by itself.
+        None: it is gone. Refused: it cannot be read, or its id was used before, by another document or by itself.
         """
-        document = self._as_it_stands({"_id": document_id, **self.shape.scope})
+        document = self._read({"_id": document_id, **self.shape.scope})
         if document is None:
             return None
+        if isinstance(document, Unreadable):
+            return UNREADABLE
         request_id = document.get(self.shape.id_field)
         record = self.intake.of(document, request_id)
         if record is None:
@@ -140,10 +151,13 @@ class ExportQueue:
         )
 
     @waiting_out_outages
-    def _as_it_stands(self, query: Mapping[str, Any]) -> Document | None:
+    def _read(self, query: Mapping[str, Any], fields: Mapping[str, int] | None = None) -> Document | Unreadable | None:
         with translating("reading an export job"):
-            raw = self._raw.find_one(query)
-        read = read_one(raw, self._options) if raw is not None else None
+            raw = self._raw.find_one(query, fields)
+        return read_one(raw, self._options) if raw is not None else None
+
+    def _as_it_stands(self, query: Mapping[str, Any], fields: Mapping[str, int] | None = None) -> Document | None:
+        read = self._read(query, fields)
         return None if isinstance(read, Unreadable) else read
 
     def _joined(self, document: Document, record: Mapping[str, Any]) -> Document:
@@ -255,7 +269,9 @@ class ExportQueue:
 
     def find_taken_in(self, job_id: str, company_sso_id: str) -> Document | None:
         """The company's job as it was taken in, with what the pipeline has written since; what never was is none."""
-        document = self.as_it_stands(job_id, company_sso_id)
+        # What was asked comes from the snapshot, so what stands there by now need not even be readable.
+        fields = dict.fromkeys([*self.shape.fields.written, self.shape.id_field], 1)
+        document = self._as_it_stands(self._one(job_id, company_sso_id), fields)
         return None if document is None else self.taken_in([document], whole=True)[0]
 
     def as_it_stands(self, job_id: str, company_sso_id: str) -> Document | None:

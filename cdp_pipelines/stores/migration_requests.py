@@ -22,7 +22,16 @@ from cdp_pipelines.domain.migration_requests import (
     TERMINAL_STATUSES,
 )
 from cdp_pipelines.domain.request_fields import RequestFields
-from cdp_pipelines.stores.documents import Found, Unreadable, as_bytes, behind, read_each, read_one, readable_options
+from cdp_pipelines.stores.documents import (
+    UNREADABLE,
+    Found,
+    Unreadable,
+    as_bytes,
+    behind,
+    read_each,
+    read_one,
+    readable_options,
+)
 from cdp_pipelines.stores.errors import translating, waiting_out_outages
 from cdp_pipelines.stores.queue_shape import LAUNCH_SECONDS, known_age, launched, not_one_of, unclaimed
 from cdp_pipelines.stores.request_intake import LONGEST_REQUEST_ID, RequestIntake, request_ref
@@ -82,11 +91,13 @@ class MigrationRequests:
         """Take a claimed request in: wipe what it brought in fields of ours, and keep what it says as a snapshot.
 
         The request to work from. A request that was taken in before stands as it was then, whatever was edited since.
-        None: it cannot be read any more. Refused: its id is none, or was used before.
+        None: it is gone. Refused: it cannot be read, its id is none, or was used before.
         """
-        document = self._as_it_stands({"_id": request_id})
+        document = self._read({"_id": request_id})
         if document is None:
             return None
+        if isinstance(document, Unreadable):
+            return UNREADABLE
         name = text_of_id(request_id)
         if name is None:
             return _invalid_id("must be an ObjectId, or a text of at most 100 characters on one line")
@@ -112,10 +123,13 @@ class MigrationRequests:
             )
 
     @waiting_out_outages
-    def _as_it_stands(self, query: Mapping[str, Any]) -> Document | None:
+    def _read(self, query: Mapping[str, Any]) -> Document | Unreadable | None:
         with translating("reading a migration request"):
             raw = self._raw.find_one(query)
-        read = read_one(raw, self._options) if raw is not None else None
+        return read_one(raw, self._options) if raw is not None else None
+
+    def _as_it_stands(self, query: Mapping[str, Any]) -> Document | None:
+        read = self._read(query)
         return None if isinstance(read, Unreadable) else read
 
     def taken_in(self, documents: Sequence[Document]) -> list[Document | None]:

@@ -11,7 +11,7 @@ from cdp_pipelines.domain.people_words import all_in_language
 from cdp_pipelines.pipelines.exports.config import MOST_LAUNCHES_A_TICK, TAG_COMPANY, TAG_REQUEST, TAG_REQUESTED_BY
 from cdp_pipelines.pipelines.exports.kinds import Document, ExportKind, ServicesT, tell_of_acceptance
 from cdp_pipelines.pipelines.exports.runs import runs_of
-from cdp_pipelines.pipelines.exports.setting_aside import set_aside_harmful, set_aside_unreadable
+from cdp_pipelines.pipelines.exports.setting_aside import set_aside_harmful, set_aside_unreadable, tell_if_unreadable
 from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
 from cdp_pipelines.stores.migrations.runner import Migrator
 
@@ -66,6 +66,7 @@ def _take_in(
         return None
     taken = services.jobs.take_in(document["_id"], now=services.now())
     if isinstance(taken, Rejected):
+        tell_if_unreadable(services, document, taken)
         return taken if kind.reject(services, document, taken) else None
     if taken is None:
         return None

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from cdp_pipelines.domain.admission import Rejected
 from cdp_pipelines.domain.errors import CdpError
-from cdp_pipelines.pipelines.blame import HARMFUL, UNREADABLE, alert_of, is_documents_doing, said, shown
+from cdp_pipelines.pipelines.blame import HARMFUL, alert_of, is_documents_doing, said, shown
 from cdp_pipelines.pipelines.exports.notices import alert_once
 from cdp_pipelines.pipelines.exports.services import SharedServices
-from cdp_pipelines.stores.documents import Unreadable
+from cdp_pipelines.stores.documents import UNREADABLE, Unreadable
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,12 @@ def set_aside_unreadable(services: SharedServices, found: Unreadable) -> None:
     except CdpError as exc:
         logger.warning("a document in %s cannot be read, nor set aside (%s)", collection, exc.code)
     alert_once(services, *alert_of(collection, found.shown, f"{UNREADABLE.code}: it cannot be read"))
+
+
+def tell_if_unreadable(services: SharedServices, document: Mapping[str, Any], refused: Rejected) -> None:
+    """Say once that a document was refused because it could not be read."""
+    if refused.code == UNREADABLE.code:
+        _tell(services, document, f"{UNREADABLE.code}: it cannot be read")
 
 
 def refuse_never_taken_in(services: SharedServices, document: Mapping[str, Any]) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from cdp_pipelines.domain.errors import CdpError
-from cdp_pipelines.pipelines.blame import HARMFUL, UNREADABLE, alert_of, is_documents_doing, said, shown
+from cdp_pipelines.pipelines.blame import HARMFUL, alert_of, is_documents_doing, said, shown
 from cdp_pipelines.pipelines.migrations.services import SharedServices
-from cdp_pipelines.stores.documents import Unreadable
+from cdp_pipelines.stores.documents import UNREADABLE, Unreadable
 from cdp_pipelines.stores.migration_requests import COLLECTION, NEVER_TAKEN_IN
 
 logger = logging.getLogger(__name__)
