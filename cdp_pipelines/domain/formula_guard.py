@@ -1,6 +1,8 @@
 """The formula guard (SPEC 3.3): a text that a spreadsheet would run as a formula gets a leading apostrophe.
 
 Numbers are never touched, and in a sheet a plain phone number is not either, since it sits in a text cell there.
+A CSV file is also opened with `;` or a tab as its separator, and then its quotes hold no text together: there every
+`;`, tab and line break inside a text begins a cell, and gets the apostrophe behind it where a formula would follow.
 Not here: quoting (`formats/csv_file.py`) and which cells are texts at all (`contact_export/values.py`).
 """
 
@@ -31,13 +33,51 @@ _SUSPECT_AFTER_SEAM: Final = re.compile(
     + "".join(f"{chr(first)}-{chr(last)}" for first, last in _INVISIBLE_RANGES if last != 0x20) + "\x0e-\x1e ]"
 )  # fmt: skip
 
+_SKIPPED_CLASS: Final = '["' + "".join(f"{chr(first)}-{chr(last)}" for first, last in _INVISIBLE_RANGES) + "]"
+_SIGNS: Final = "".join(re.escape(sign) for sign in sorted(TRIGGERS - set("\t\r\n\0"))) + "\\0"
+# One pattern a separator: what begins with one character is found many times faster than what begins with a class;
+# and a look at the next character, before a class of so many, spares most of the rest.
+_SUSPECT_INSIDE: Final = tuple(
+    (separator, re.compile(rf"{separator}(?=[^A-Za-z0-9]){_SKIPPED_CLASS}*+[{_SIGNS}\t]").search)
+    for separator in (";", "\n", "\t", "\r")
+)
+# A tab begins a cell that starts with a tab only where the separator is another; a line break ends the cell before it.
+_BEGINS_INSIDE: Final = re.compile(
+    rf"(?:;|\r\n?|\n)(?={_SKIPPED_CLASS}*[{_SIGNS}\t])|\t(?={_SKIPPED_CLASS}*[{_SIGNS}])"
+)
+
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 # "+6281234567" is a number to a spreadsheet that opens a CSV: the plus would be lost and the digits rounded.
 _BARE_PHONE: Final = re.compile(r"\+[0-9]{7}")
-_GROUPED_NUMBER: Final = re.compile(
-    r"[+-][0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[+-][0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]+)?"
+# As people write numbers: thousands in groups by one sign, a decimal comma or point, a percent sign.
+_WRITTEN_NUMBER: Final = re.compile(
+    r"[+-](?:[0-9]{1,3}(?P<group>[.,'\u2019 \u00a0\u2009\u202f])[0-9]{3}(?:(?P=group)[0-9]{3})*"
+    r"(?:(?!(?P=group))[.,][0-9]+)?|[0-9]+(?:[.,][0-9]+)?)(?:[ \u00a0\u202f]?%)?"
 )
-_PHONE: Final = re.compile(r"\+ ?\(?[0-9](?:[ ./()\u00a0-]{0,3}[0-9]){6,14}")
+_PHONE: Final = re.compile(
+    r"\+ ?\(?[0-9](?:[ ./()\u00a0\u2009-\u2015\u202f-]{0,3}[0-9]){6,14}"
+    r"(?:[ \u00a0]?[,;]?[ \u00a0]?(?:extension|ext|ekst|x|#)[.:=]?[ \u00a0]?[0-9]{1,6})?",
+    re.IGNORECASE,
+)
+
+# A bullet inside a text: a sign, a blank, then words and figures with what stands between and behind those. No
+# bracket, bar or operator, so that nothing can be called, and at the end nothing that the next cell could go on from.
+_IN_WORD: Final = r"[^\x00-/:-@\[-^`{-\xa0\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]"
+_WORD: Final = rf"{_IN_WORD}++(?:[-'.,:/&]{_IN_WORD}++)*+[.,:?!%]*+"
+_BULLET: Final = (
+    rf"[+-][ \xa0]++(?=[^;\t\r\n]*?[^\W\d_]{{2,}}+(?![0-9])){_WORD}(?:[ \xa0]++{_WORD})*+"
+    r"(?:[ \xa0]*+(?=[ENDS])|(?<![,:])\Z)"
+)
+# What may stand behind a separator inside a text although it begins with a sign. A cell that a line break begins ends
+# at either separator, so a tab does not end it: with `;` it goes on behind the tab.
+_PLAIN_INSIDE: Final = {
+    separator: re.compile(
+        rf"[ \xa0]*+(?:{_BULLET}|(?!{_BARE_PHONE.pattern})(?:{_NUMBER.pattern})(?=[ENDS]))".replace("ENDS", ends)
+    )
+    for separator, ends in ((";", r";\r\n"), ("\t", r"\t\r\n"), ("\r", r";\r\n"), ("\n", r";\r\n"))
+}
+# Read with `;`, a number and the text of the next column are one cell, where a decimal comma joins them: -5,1+cmd|...
+_GOES_ON: Final = re.compile(r"[0-9\uff10-\uff19](?![0-9.,:TZ+/ %-]*\Z)")
 
 
 def all_harmless(texts: Sequence[str]) -> bool:
@@ -46,7 +86,9 @@ def all_harmless(texts: Sequence[str]) -> bool:
     False may also mean that it cannot be told. Raises TypeError if not all are texts.
     """
     whole = _SEAM + _SEAM.join(texts)
-    return whole.count(_SEAM) == len(texts) and _SUSPECT_AFTER_SEAM.search(whole) is None
+    if whole.count(_SEAM) != len(texts) or _SUSPECT_AFTER_SEAM.search(whole) is not None:
+        return False
+    return not _is_suspect_inside(whole)
 
 
 def guard_text(text: str, file_format: str) -> str:
@@ -64,20 +106,47 @@ def guard_text(text: str, file_format: str) -> str:
 
 def guard_csv(text: str) -> str:
     """As `guard_text(text, "csv")`."""
-    if not text or text[0] not in SUSPECT_FIRST or not _is_risky(text):
+    if not text:
         return text
-    if _NUMBER.fullmatch(text) and not _BARE_PHONE.match(text):
-        return text
-    return "'" + text
+    if text[0] in SUSPECT_FIRST and _is_risky(text) and (not _NUMBER.fullmatch(text) or _BARE_PHONE.match(text)):
+        text = "'" + text
+    if _is_suspect_inside(text):
+        return _BEGINS_INSIDE.sub(_guarded_inside, text)
+    return text
+
+
+def guard_beside_numbers(first: Sequence[str], second: list[str]) -> list[str]:
+    """The second column of a CSV file, guarded where it would go on from a signed number in the first.
+
+    With `;` as separator the two are one cell, `-5,1+1`, and where a comma is the decimal point that is a formula.
+    """
+    whole = _SEAM + _SEAM.join(first)
+    if _SEAM + "-" not in whole and _SEAM + "+" not in whole:
+        return second
+    return [
+        "'" + text if number[:1] in ("+", "-") and _GOES_ON.match(text) else text
+        for number, text in zip(first, second, strict=True)
+    ]
 
 
 def guard_xlsx(text: str) -> str:
     """As `guard_text(text, "xlsx")`."""
     if not text or text[0] not in SUSPECT_FIRST or not _is_risky(text):
         return text
-    if _NUMBER.fullmatch(text) or _PHONE.fullmatch(text) or _GROUPED_NUMBER.fullmatch(text):
+    if _NUMBER.fullmatch(text) or _PHONE.fullmatch(text) or _WRITTEN_NUMBER.fullmatch(text):
         return text
     return "'" + text
+
+
+def _is_suspect_inside(text: str) -> bool:
+    if ";" not in text and "\n" not in text and "\t" not in text and "\r" not in text:
+        return False
+    return any(separator in text and search(text) for separator, search in _SUSPECT_INSIDE)
+
+
+def _guarded_inside(found: re.Match[str]) -> str:
+    separator = found[0]
+    return separator if _PLAIN_INSIDE[separator[0]].match(found.string, found.end()) else separator + "'"
 
 
 def _is_risky(text: str) -> bool:

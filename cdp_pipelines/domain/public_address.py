@@ -50,6 +50,11 @@ _BLOCKED_IPV6: Final = tuple(
     )
 )
 
+# What stands in the upper half of a host's 64 bits where the lower is an IPv4 address: ISATAP (RFC 5214), whatever
+# its two bits "universal" and "group" are.
+_ISATAP: Final = 0x5EFE
+_ISATAP_MASK: Final = 0xFCFF_FFFF
+
 _LONGEST_TEXT: Final = len("0000:0000:0000:0000:0000:0000:000.000.000.000")
 
 
@@ -57,7 +62,8 @@ def is_public_address(address: object) -> bool:
     """True for an IPv4 or IPv6 address, as text or an `ipaddress` object, of a host in the public internet.
 
     False for all else, odd spellings (`127.1`, `0x7f.1`, `017.0.0.1`), zones and things that are no address included.
-    An address that carries another in it (mapped, NAT64, 6to4, Teredo) is never public. Never raises.
+    An address that carries another in it (mapped, NAT64, 6to4, Teredo, ISATAP) is never public; one of a network's own
+    NAT64 prefix, which looks like any other, is not where it carries an IPv4 address that is not. Never raises.
     """
     if isinstance(address, IPv4Address):
         return _is_public_ipv4(address)
@@ -80,4 +86,14 @@ def _is_public_ipv6(address: IPv6Address) -> bool:
     # A zone only means something on a link of this machine.
     if address.scope_id is not None or address not in _GLOBAL_UNICAST_IPV6:
         return False
-    return not any(address in block for block in _BLOCKED_IPV6)
+    return not any(address in block for block in _BLOCKED_IPV6) and not _leads_inside(address)
+
+
+def _leads_inside(address: IPv6Address) -> bool:
+    """Whether its lower half carries an IPv4 address that a translator or a tunnel of the network would go on to."""
+    marker, carried = int(address) >> 32 & 0xFFFF_FFFF, IPv4Address(int(address) & 0xFFFF_FFFF)
+    if marker & _ISATAP_MASK == _ISATAP:
+        return True
+    # Translated by a prefix of 96 bits (RFC 6052). Hosts that are simply counted, `…::1` and `…::200e`, look as if they
+    # carried an address of 0.0.0.0/8, so those say nothing; nor do public ones, with which some number their hosts.
+    return marker == 0 and int(carried) >> 24 != 0 and not _is_public_ipv4(carried)

@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from cdp_pipelines.domain.people_words import Words
+
 DEFAULT_TIMEZONE: Final = "Asia/Jakarta"
 
 _SHOWN_CHARACTERS: Final = 60
@@ -29,9 +31,9 @@ class ZoneChoice(NamedTuple):
 def resolve_timezone(text: object) -> ZoneChoice:
     """Read `Asia/Jakarta` or a label such as `(GMT+07:00) Asia/Jakarta`; anything else is the default and a warning."""
     if text is None or (isinstance(text, str) and not text.strip()):
-        return _fallback("No timezone was given")
+        return _fallback("No timezone was given", "Zona waktu tidak diisi")
     if not isinstance(text, str):
-        return _fallback("The timezone is not a text")
+        return _fallback("The timezone is not a text", "Zona waktu bukan berupa teks")
     return _resolve(text)
 
 
@@ -43,7 +45,7 @@ def _resolve(text: str) -> ZoneChoice:
         if zone is not None:
             return ZoneChoice(zone, zone.key, None)
     shown = text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
-    return _fallback(f"The timezone {shown!a} is not known")
+    return _fallback(f"The timezone {shown!a} is not known", f"Zona waktu {shown!a} tidak dikenal")
 
 
 def _zone(name: str) -> ZoneInfo | None:
@@ -56,6 +58,9 @@ def _zone(name: str) -> ZoneInfo | None:
         return None
 
 
-def _fallback(reason: str) -> ZoneChoice:
-    warning = f"{reason}; times are shown in {DEFAULT_TIMEZONE}. Send an IANA id such as {DEFAULT_TIMEZONE}."
+def _fallback(reason: str, in_indonesian: str) -> ZoneChoice:
+    warning = Words(
+        f"{reason}; times are shown in {DEFAULT_TIMEZONE}. Send an IANA id such as {DEFAULT_TIMEZONE}.",
+        f"{in_indonesian}; waktu ditampilkan dalam {DEFAULT_TIMEZONE}. Kirim id IANA seperti {DEFAULT_TIMEZONE}.",
+    )
     return ZoneChoice(ZoneInfo(DEFAULT_TIMEZONE), DEFAULT_TIMEZONE, warning)

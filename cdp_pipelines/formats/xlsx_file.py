@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cdp_pipelines.domain.cells import CellStyle, SheetColumn, StyledCell, XlsxCell
 from cdp_pipelines.domain.errors import PermanentFailure
+from cdp_pipelines.domain.message_parts import INDONESIAN_LANGUAGE, number_text
+from cdp_pipelines.domain.people_words import Words
 from cdp_pipelines.formats.table_file import TableFileBase
 
 if TYPE_CHECKING:
@@ -101,7 +103,12 @@ class XlsxFile(TableFileBase[XlsxCell]):
         if not self.cut_cells:
             return ()
         return (
-            f"{self.cut_cells} text(s) were longer than the {MAX_TEXT_UNITS:,} characters a cell holds, and were cut.",
+            Words(
+                f"{self.cut_cells} text(s) were longer than the {MAX_TEXT_UNITS:,} characters a cell holds, "
+                "and were cut.",
+                f"{self.cut_cells} teks lebih panjang daripada {number_text(MAX_TEXT_UNITS, INDONESIAN_LANGUAGE)} "
+                "karakter yang dapat dimuat satu sel, sehingga dipotong.",
+            ),
         )
 
     def _finish(self) -> None:

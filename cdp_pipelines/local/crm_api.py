@@ -24,6 +24,7 @@ from urllib.parse import parse_qs
 from cdp_pipelines.local.api_server import ApiDesk, ApiHandler, Reply, Request, serve
 from cdp_pipelines.local.crm_api_notes import notes_page
 from cdp_pipelines.local.crm_files import FILES, file_reply
+from cdp_pipelines.resources.crm_session import startup_options
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -105,7 +106,10 @@ class CrmHandler(ApiHandler):
         from psycopg.rows import dict_row
 
         if self._crm is None:
-            self._crm = psycopg.connect(self.desk.dsn, row_factory=dict_row, autocommit=True, connect_timeout=10)
+            self._crm = psycopg.connect(
+                self.desk.dsn, row_factory=dict_row, autocommit=True, connect_timeout=10, client_encoding="UTF8",
+                options=startup_options(),
+            )  # fmt: skip
             # A page, its files and its total are of one moment.
             self._crm.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         return self._crm

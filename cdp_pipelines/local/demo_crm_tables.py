@@ -12,6 +12,7 @@ from cdp_pipelines.local.demo_crm_audits import AuditPlan, AuditRow
 from cdp_pipelines.local.demo_crm_notes import NoteRow
 from cdp_pipelines.local.demo_crm_people import ENTITY_TABLES, Row, entity_rows
 from cdp_pipelines.local.demo_pools import LocalePool
+from cdp_pipelines.resources.crm_session import startup_options
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -32,7 +33,10 @@ def connected(dsn: str, work: Callable[[Crm], T]) -> T:
     from pymongo.errors import PyMongoError
 
     try:
-        with psycopg.connect(dsn, autocommit=True, connect_timeout=10, application_name="cdp-demo") as crm:
+        with psycopg.connect(
+            dsn, autocommit=True, connect_timeout=10, application_name="cdp-demo", client_encoding="UTF8",
+            options=startup_options(),
+        ) as crm:  # fmt: skip
             return work(crm)
     except (psycopg.Error, PyMongoError) as exc:
         raise TransientFailure(

@@ -16,6 +16,8 @@ from cdp_pipelines.resources.trusted_hosts import entries_of, read_host_ports
 
 HOSTS_SETTING: Final = "CDP_ATTACHMENT_HOSTS"
 TRUSTED_SETTING: Final = "CDP_ATTACHMENT_TRUSTED_HOSTS"
+ATTEMPTS: Final = 4
+"""One try and three more, as of the CRM's API (SPEC 6)."""
 
 
 class AttachmentFetcherResource(dg.ConfigurableResource[None]):
@@ -33,6 +35,12 @@ class AttachmentFetcherResource(dg.ConfigurableResource[None]):
     )
     largest_bytes: int = Field(default=LARGEST_FETCH_BYTES, gt=0, description="Size of the largest file that is taken.")
     total_seconds: float = Field(default=60, gt=0, description="How long one download may take, all in all.")
+    retry_wait_seconds: float = Field(
+        default=1,
+        ge=0,
+        description="How long to wait before a failed download is tried again; before the third and fourth try three "
+        "times as long as before the last one.",
+    )
 
     _fetcher: Any = PrivateAttr(default=None)
 
@@ -65,6 +73,8 @@ class AttachmentFetcherResource(dg.ConfigurableResource[None]):
             trusted=trusted,
             largest_bytes=self.largest_bytes,
             total_seconds=self.total_seconds,
+            attempts=ATTEMPTS,
+            retry_wait_seconds=self.retry_wait_seconds,
         )
 
 

@@ -20,6 +20,7 @@ AUDIT_COLUMNS: Final = (
     "id", "organization", "auditable_id", "auditable_type", "associated_id", "associated_type", "user_id", "user_type",
     "action", "changes", "comment", "created_at",
 )  # fmt: skip
+AUDIT_COLUMNS_THAT_MAY_LACK: Final = ("username",)
 USER_COLUMNS: Final = ("id", "organization", "email", "name", "deleted_at")
 ORGANIZATION_COLUMNS: Final = ("id",)
 ENTITY_COLUMNS: Final = ("id", "organization", "name", "deleted_at")
@@ -77,7 +78,7 @@ def load_mapping(path: str = "") -> CrmMapping:
     if not isinstance(entities, Mapping) or PERSON not in entities:
         raise _invalid(source, "entities must name the table of person")
     return CrmMapping(
-        audits=_table(source, "audits", document.get("audits"), AUDIT_COLUMNS),
+        audits=_table(source, "audits", document.get("audits"), AUDIT_COLUMNS, AUDIT_COLUMNS_THAT_MAY_LACK),
         users=_table(source, "users", document.get("users"), USER_COLUMNS),
         entities={
             str(name): _table(source, f"entities.{name}", entry, ENTITY_COLUMNS) for name, entry in entities.items()
@@ -127,13 +128,14 @@ def _load(name: str, setting: str, path: str) -> tuple[Mapping[str, Any], str]:
     return document, setting if chosen else name
 
 
-def _table(source: str, name: str, entry: Any, columns: tuple[str, ...]) -> Table:
+def _table(source: str, name: str, entry: Any, columns: tuple[str, ...], may_lack: tuple[str, ...] = ()) -> Table:
     table = entry.get("table") if isinstance(entry, Mapping) else None
     named = entry.get("columns") if isinstance(entry, Mapping) else None
     if not isinstance(table, str) or not all(table.split(".")):
         raise _invalid(source, f"{name} needs the name of its table")
     if not isinstance(named, Mapping):
         raise _invalid(source, f"{name} needs its columns")
+    columns = (*columns, *(column for column in may_lack if named.get(column) is not None))
     missing = [column for column in columns if not isinstance(named.get(column), str) or not named[column]]
     if missing:
         raise _invalid(source, f"{name} lacks the columns {', '.join(missing)}")

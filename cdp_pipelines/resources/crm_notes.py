@@ -4,7 +4,7 @@ Belongs here: the protocol and the choice. Not here: either source (`crm_notes_p
 what notes mean (`domain/contact_notes`).
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, Protocol, TypeAlias, cast, get_args
@@ -61,6 +61,9 @@ class CrmNotesExtractor(Protocol):
 
     def notes_by_id(self, ids: Sequence[int]) -> list[CrmNote]:
         """These notes, ascending, as far as they are there."""
+
+    def noticed(self) -> Mapping[str, int]:
+        """What was noticed of the source since this was last asked, by the name that counts it on a job."""
 
     def close(self) -> None:
         """Give the connections back."""

@@ -95,6 +95,10 @@ class HttpNotes:
         pages = self.notes(after=min(wanted) - 1, to=max(wanted), cutoff=None, page_rows=MOST_PAGE_ROWS)
         return [note for page in pages for note in page if note.id in wanted]
 
+    def noticed(self) -> Mapping[str, int]:
+        """See the protocol."""
+        return {}
+
     def close(self) -> None:
         """See the protocol."""
         self._api.close()

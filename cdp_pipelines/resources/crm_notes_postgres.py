@@ -4,19 +4,22 @@ Belongs here: reading notes and what hangs on them side by side. Not here: conne
 (`crm_note_rows.py`).
 """
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from cdp_pipelines.domain.contact_notes.attachments import CrmAttachment
+from cdp_pipelines.domain.contact_notes.attachments import AttachmentSource, CrmAttachment
 from cdp_pipelines.domain.contact_notes.notes import CrmNote
 from cdp_pipelines.domain.errors import ConfigurationError
 from cdp_pipelines.resources.crm_mapping import MAPPING_SETTING, CrmMapping
+from cdp_pipelines.resources.crm_note_fields import read_count, read_id, with_read_ids
 from cdp_pipelines.resources.crm_note_rows import CHECKIN, NoteStatements
 from cdp_pipelines.resources.crm_notes import NotesOverview
 from cdp_pipelines.resources.crm_rows import edges_in, shares_of
 from cdp_pipelines.resources.crm_session import WINDOW_PAGES, CrmSession, translating
 
+_PLAIN_ID: Final = frozenset({int, type(None)})
+_PLAIN_TEXT: Final = frozenset({str, type(None)})
 PARTS_BATCH: Final = 1_000
 _TABLES: Final = ("image", "audio", "document")
 """The order in which a note shows its files, whichever source they come from."""
@@ -63,16 +66,13 @@ class PostgresNotes:
 
     def _window(self, values: dict[str, Any], page_rows: int) -> Generator[list[CrmNote], None, None]:
         """Two cursors of one snapshot, both in the order of the notes."""
-        from psycopg import IsolationLevel
-
         with (
             translating("reading notes"),
-            self._session.connect() as connection,
+            # A note that came between two snapshots would shift one window, and a note at its end lose its files.
+            self._session.connect(one_snapshot=True) as connection,
             connection.cursor(name="cdp_notes") as notes,
             connection.cursor(name="cdp_note_parts") as parts,
         ):
-            # A note that came between two snapshots would shift one window, and a note at its end lose its files.
-            connection.isolation_level = IsolationLevel.REPEATABLE_READ
             parts.itersize = PARTS_BATCH
             notes.execute(self._statements.page(), values, binary=True)
             # Planned as one whose first rows are wanted soonest, it compares every part with every note where the CRM
@@ -89,6 +89,10 @@ class PostgresNotes:
         rows = self._session.fetch(self._statements.by_id(), values)
         reading = _Parts(self._session.fetch(self._statements.parts_by_id(), values))
         return [_note(row, *reading.of(row[0])) for row in rows]
+
+    def noticed(self) -> Mapping[str, int]:
+        """See the protocol."""
+        return self._session.new_latin1()
 
     def close(self) -> None:
         """See the protocol."""
@@ -116,10 +120,24 @@ class _Parts:
             if kind == CHECKIN:
                 has_checkin = True
             else:
-                files.append(CrmAttachment(part_id, kind, url or "", name, content_type, size))
+                files.append(_file(kind, part_id, url, name, content_type, size))
         files.sort(key=lambda file: (_TABLES.index(file.source), file.id))
         return tuple(files), has_checkin
 
 
 def _note(row: tuple[Any, ...], attachments: tuple[CrmAttachment, ...], has_checkin: bool) -> CrmNote:  # noqa: FBT001 - always given by position from the same pair
-    return CrmNote._make((*row, attachments, has_checkin))
+    note = CrmNote._make((*row, attachments, has_checkin, ()))
+    # Nearly always so; anything else comes of columns of another type than Rails gives them.
+    if (
+        type(note.id) is int
+        and type(note.creator_id) in _PLAIN_ID
+        and type(note.person_id) in _PLAIN_ID
+        and type(note.type_id) in _PLAIN_ID
+        and type(note.content) in _PLAIN_TEXT
+    ):
+        return note
+    return with_read_ids(note)
+
+
+def _file(kind: AttachmentSource, part_id: Any, url: Any, name: Any, content_type: Any, size: Any) -> CrmAttachment:
+    return CrmAttachment(read_id(part_id) or part_id, kind, url or "", name, content_type, read_count(size))

@@ -4,7 +4,7 @@ Belongs here: what the CRM is asked for, row by row. Not here: connections (`crm
 notes (`crm_notes_postgres.py`) and what rows mean (`domain/activity_logs`).
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -125,6 +125,10 @@ class CrmDatabase:
             cursor.execute(self._statements.live_people(), {"cid": self._session.cid})
             while rows := cursor.fetchmany(PEOPLE_BATCH):
                 yield [str(row[0]) for row in rows]
+
+    def noticed(self) -> Mapping[str, int]:
+        """What was noticed of the database since this was last asked, by the name that counts it on a job."""
+        return self._session.new_latin1()
 
     def knows_organization(self) -> bool:
         """Whether there is an organization with this id.

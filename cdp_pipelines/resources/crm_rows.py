@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cdp_pipelines.resources.crm_mapping import CrmMapping, Table
 
 if TYPE_CHECKING:
-    from psycopg.sql import Composed, Identifier
+    from psycopg.sql import Composable, Composed
 
 # Timestamps that Python's calendar has no day for, `infinity` among them, come as NULL: the row is then reported. Rails
 # stores UTC without saying so; the session's zone is UTC, so that the cast says it.
@@ -102,16 +102,18 @@ class CrmStatements:
 
 
 _AUDIT: Final = (
-    "{id}, {auditable_id}, {type}, {associated_id}, {associated_type}, {user_id}, {user_type}, {action}, {changes}, "
-    "{comment}, " + READABLE
+    "{id}, {auditable_id}, {type}, {associated_id}, {associated_type}, {user_id}, {user_type}, {username}, {action}, "
+    "{changes}, {comment}, " + READABLE
 )
 
 
 def _compose(table: Table, template: str) -> "Composed":
     from psycopg import sql
 
-    names: dict[str, Identifier] = {column: sql.Identifier(name) for column, name in table.columns.items()}
+    names: dict[str, Composable] = {column: sql.Identifier(name) for column, name in table.columns.items()}
     names["table"] = sql.Identifier(*table.parts)
     if "auditable_type" in names:
         names |= {"type": names["auditable_type"], "at": names["created_at"]}
+        # A CRM that keeps no such name, or a mapping file from before it was read.
+        names.setdefault("username", sql.SQL("NULL::text"))
     return sql.SQL(template).format(**names)

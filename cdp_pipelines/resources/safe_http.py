@@ -7,17 +7,19 @@ own neighbours, which are known (`http_client.py`).
 """
 
 import hashlib
+import itertools
 import logging
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from cdp_pipelines.domain.web_address import FetchPolicy, WebAddress, read_address, read_redirect
-from cdp_pipelines.resources.http_client import printable
+from cdp_pipelines.resources.content_coding import CodingBroken, CodingUnknown, Unpack, unpackers
+from cdp_pipelines.resources.http_client import printable, seconds_until_retry
 from cdp_pipelines.resources.safe_http_errors import FetchBlocked, FetchFailed, FetchTooLarge
 
 if TYPE_CHECKING:
@@ -41,19 +43,28 @@ LONGEST_CONTENT_TYPE: Final = 255
 
 _SUCCESS: Final = frozenset({200, 203})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_TOO_MANY_REQUESTS: Final = 429
+_PASSING: Final = frozenset({408, 423, 429})
+"""Refusals that say "not now" (timeout, locked, too many requests)."""
 _CLIENT_FAULTS_FROM: Final = 400
 _SERVER_FAULTS_FROM: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """What came: size, SHA-256 in hex, content type as the server put it ("" if it did not), and the first 4 KiB."""
+    """What came: size, SHA-256 in hex, content type as the server put it ("" if it did not), and the first 4 KiB.
+
+    All but the type are of the file itself; `received_bytes` is its size as it was sent, if it was sent packed.
+    """
 
     size_bytes: int
     sha256: str
     content_type: str
     head: bytes
+    received_bytes: int | None = None
+
+    def has_size(self, expected_bytes: int) -> bool:
+        """Whether it is as large as somebody says who may have looked at it packed."""
+        return expected_bytes in (self.size_bytes, self.received_bytes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,34 +114,47 @@ class SafeFetcher:
         # At DEBUG it writes down every header, and a redirect's has the whole address.
         logging.getLogger("httpcore.http11").setLevel(logging.INFO)
 
-    def fetch(self, url: str, to: BinaryIO, *, request_id: str = "") -> Fetched:
+    def fetch(self, url: str, to: BinaryIO, *, request_id: str = "", expected_bytes: int | None = None) -> Fetched:
         """Download into `to`, from where it stands; it must be one that can go back, since a failed try starts over.
 
-        Tried again after a failed connection, a timeout, a broken answer, a 5xx or a 429, as often as the policy says.
-        What `to` holds after a failure is of no use.
+        Tried again after a failed connection, a timeout, a broken answer, a 5xx, 408, 423 or 429, as often as the
+        policy says, and also if the file has not the expected size, until two tries agree: an answer without a length
+        may end early without anybody noticing. What `to` holds after a failure is of no use.
 
         Raises:
-            FetchBlocked: the policy does not allow the address, or one that it leads to.
+            FetchBlocked: the policy does not allow the address, or one that it leads to; `AddressInvalid`: it is none.
             FetchTooLarge: the file is larger than the policy takes.
             FetchFailed: it could not be had.
         """
-        from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_fixed
-
         from cdp_pipelines.resources.safe_http_network import deadline
 
         address = read_address(url)
         self._policy.check(address)
-        retrying = Retrying(
-            retry=retry_if_exception(lambda exc: isinstance(exc, FetchFailed) and exc.worth_retrying),
-            stop=stop_after_attempt(self._policy.attempts) | stop_after_delay(self._policy.total_seconds),
-            wait=wait_fixed(self._policy.retry_wait_seconds),
-            reraise=True,
-        )
-        token = deadline.set(time.monotonic() + self._policy.total_seconds)
+        ends = time.monotonic() + self._policy.total_seconds
+        start, sent_id, size_before = to.tell(), printable(request_id), -1
+        token = deadline.set(ends)
         try:
-            return retrying(self._fetch_once, address, to, to.tell(), printable(request_id))
+            for attempt in itertools.count(1):
+                wait = self._policy.retry_wait(attempt)
+                try:
+                    fetched = self._fetch_once(address, to, start, sent_id)
+                except FetchFailed as exc:
+                    wait = max(wait, exc.after_seconds)
+                    if not exc.worth_retrying or not self._goes_on(attempt, wait, ends):
+                        raise
+                else:
+                    agreed = expected_bytes is None or fetched.has_size(expected_bytes)
+                    if agreed or fetched.size_bytes == size_before or not self._goes_on(attempt, wait, ends):
+                        return fetched
+                    size_before = fetched.size_bytes
+                time.sleep(wait)
         finally:
             deadline.reset(token)
+        raise AssertionError("the loop above ends by itself")
+
+    def _goes_on(self, attempt: int, wait: float, ends: float) -> bool:
+        """Whether there is another attempt, and time for it."""
+        return attempt < self._policy.attempts and time.monotonic() + wait < ends
 
     def post(self, url: str, body: bytes, *, headers: Mapping[str, str]) -> Posted:
         """POST a small body, once: no redirect is followed and nothing is tried again.
@@ -226,32 +250,74 @@ class SafeFetcher:
             yield answer
 
     def _receive(self, answer: "httpcore.Response", host: str, to: BinaryIO) -> Fetched:
-        _refuse_failure(answer.status, host)
-        if _header(answer, b"content-encoding").lower() not in ("", "identity"):
-            raise FetchFailed(f"{host} answered in a packed form, which was not asked for.")
+        _refuse_failure(answer, host)
+        content_type = printable(_header(answer, b"content-type"))[:LONGEST_CONTENT_TYPE]
+        packings = _packings(answer, content_type, host)
         declared = _header(answer, b"content-length")
         if declared.isdecimal() and int(declared) > self._policy.largest_bytes:
             raise self._too_large(host)
         digest, size, head = hashlib.sha256(), 0, bytearray()
-        for chunk in answer.iter_stream():
-            size += len(chunk)
-            if size > self._policy.largest_bytes:
-                raise self._too_large(host)
-            head += chunk[: HEAD_BYTES - len(head)]
-            digest.update(chunk)
-            to.write(chunk)
-        content_type = printable(_header(answer, b"content-type"))[:LONGEST_CONTENT_TYPE]
-        return Fetched(size_bytes=size, sha256=digest.hexdigest(), content_type=content_type, head=bytes(head))
+        # The cap holds for what is sent as well as for what it unpacks to, and for all in between.
+        counted = received = _Counted(answer.iter_stream(), self._policy.largest_bytes)
+        try:
+            for unpack in packings:
+                counted = _Counted(unpack(counted), self._policy.largest_bytes)
+            for chunk in counted:
+                size += len(chunk)
+                head += chunk[: HEAD_BYTES - len(head)]
+                digest.update(chunk)
+                to.write(chunk)
+        except _TooMuch:
+            raise self._too_large(host) from None
+        except CodingBroken:
+            raise FetchFailed(f"{host} sent a packed file that is broken or cut off.", worth_retrying=True) from None
+        return Fetched(
+            size_bytes=size,
+            sha256=digest.hexdigest(),
+            content_type=content_type,
+            head=bytes(head),
+            received_bytes=received.size if packings else None,
+        )
 
     def _too_large(self, host: str) -> FetchTooLarge:
         return FetchTooLarge(f"The file at {host} has more than {self._policy.largest_bytes:,} bytes.")
 
 
-def _refuse_failure(status: int, host: str) -> None:
-    if status not in _SUCCESS:
-        again = status >= _SERVER_FAULTS_FROM or status == _TOO_MANY_REQUESTS
-        hint = "" if status >= _CLIENT_FAULTS_FROM else ", which brings no file"
-        raise FetchFailed(f"{host} answered HTTP {status}{hint}.", http_status=status, worth_retrying=again)
+class _TooMuch(Exception):
+    """More came than may."""
+
+
+class _Counted:
+    """Chunks as they come, of which there may be so many bytes."""
+
+    def __init__(self, chunks: Iterable[bytes], largest_bytes: int) -> None:
+        self._chunks, self._largest_bytes, self.size = chunks, largest_bytes, 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._chunks:
+            self.size += len(chunk)
+            if self.size > self._largest_bytes:
+                raise _TooMuch
+            yield chunk
+
+
+def _packings(answer: "httpcore.Response", content_type: str, host: str) -> list[Unpack]:
+    try:
+        return unpackers(_header(answer, b"content-encoding"), content_type)
+    except CodingUnknown:
+        raise FetchFailed(f"{host} answered in a packed form, which was not asked for.") from None
+
+
+def _refuse_failure(answer: "httpcore.Response", host: str) -> None:
+    status = answer.status
+    if status in _SUCCESS:
+        return
+    raise FetchFailed(
+        f"{host} answered HTTP {status}{'' if status >= _CLIENT_FAULTS_FROM else ', which brings no file'}.",
+        http_status=status,
+        worth_retrying=status >= _SERVER_FAULTS_FROM or status in _PASSING,
+        after_seconds=seconds_until_retry(_header(answer, b"retry-after")),
+    )
 
 
 def _header(answer: "httpcore.Response", name: bytes) -> str:

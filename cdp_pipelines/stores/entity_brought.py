@@ -10,8 +10,9 @@ from uuid import UUID
 from bson import ObjectId
 from pymongo.database import Database
 
-from cdp_pipelines.domain.entity_export.entities import Aggregate, Entity, Field, Join, Measure
-from cdp_pipelines.domain.entity_export.values import BROUGHT, brought_names
+from cdp_pipelines.domain.entity_export.entities import BROUGHT, Aggregate, Entity, Field, Join, Measure
+from cdp_pipelines.domain.entity_export.values import brought_names, first_present
+from cdp_pipelines.stores.entity_places import counted_as, first_of
 from cdp_pipelines.stores.errors import translating
 
 Document = dict[str, Any]
@@ -52,7 +53,7 @@ class BroughtValues:
             self._aggregate(name, aggregate, page)
 
     def _join(self, name: str, join: Join, paths: Sequence[str], page: Sequence[Document]) -> None:
-        keys = [_first(document, join.local) for document in page]
+        keys = first_present(join.local)(page)
         query = {"company_sso_id": self._company_sso_id, join.foreign: {"$in": _distinct(keys)}}
         projection = {"_id": 0, join.foreign: 1, **dict.fromkeys(paths, 1)}
         with translating("reading joined values"):
@@ -64,10 +65,16 @@ class BroughtValues:
 
     def _aggregate(self, name: str, aggregate: Aggregate, page: Sequence[Document]) -> None:
         keys = [document.get(ROW_KEY) for document in page]
-        match = {"company_sso_id": self._company_sso_id, aggregate.by: {"$in": _distinct(keys)}}
+        # An index leads to each place; whom a document names is its first place that is not null.
+        named = [{path: {"$in": _distinct(keys)}} for path in aggregate.by]
+        match = (
+            {"company_sso_id": self._company_sso_id, "$or": named}
+            if len(named) > 1
+            else {"company_sso_id": self._company_sso_id, **named[0]}
+        )
         group = {measure.name: _accumulator(measure) for measure in aggregate.measures}
         with translating("computing figures"):
-            stages = [{"$match": match}, {"$group": {"_id": f"${aggregate.by}", **group}}]
+            stages = [{"$match": match}, {"$group": {"_id": first_of(aggregate.by), **group}}]
             found = list(self._database[aggregate.collection].aggregate(stages, allowDiskUse=True))
         figures = {_hashable(row["_id"]): _figures(aggregate, row) for row in found}
         nothing = {measure.name: _NOTHING[measure.do] for measure in aggregate.measures}
@@ -80,20 +87,14 @@ def _paths_of(name: str, fields: Sequence[Field]) -> list[str]:
     return [path.removeprefix(start) for field in fields for path in field.places if path.startswith(start)]
 
 
-def _first(document: Mapping[str, Any], paths: Sequence[str]) -> Any:
-    for path in paths:
-        value = document.get(path)
-        if value is not None:
-            return value
-    return None
-
-
 def _distinct(keys: Iterable[Any]) -> list[Any]:
     """What may be asked for with `$in`, which takes an object for an operator and an expression for a pattern."""
     return list({_hashable(key): key for key in keys if isinstance(key, _KEY_KINDS)}.values())
 
 
 def _hashable(key: Any) -> Any:
+    if isinstance(key, bool):
+        return repr(key)  # To the database, true is not 1.
     try:
         hash(key)
     except TypeError:
@@ -102,15 +103,17 @@ def _hashable(key: Any) -> Any:
 
 
 def _accumulator(measure: Measure) -> Document:
-    value = _value(measure.paths)
+    value = first_of(measure.paths) if measure.paths else None
     if measure.do == "count":
         return {"$sum": _where(measure, 1, 0)}
     if measure.do == "sum":
-        return {"$sum": _where(measure, value, 0)}
+        return {"$sum": _where(measure, counted_as("number", value), 0)}
     if measure.do == "average":
-        return {"$avg": _where(measure, value, None)}
+        return {"$avg": _where(measure, counted_as("number", value), None)}
     # The greatest by instant, then by `_id`: documents compare field by field in this order.
-    return {"$max": _where(measure, {"at": f"${measure.at}", "id": "$_id", "value": value}, None)}
+    return {
+        "$max": _where(measure, {"at": counted_as("instant", f"${measure.at}"), "id": "$_id", "value": value}, None)
+    }
 
 
 def _figures(aggregate: Aggregate, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,13 +127,6 @@ def _latest(measure: Measure, newest: Mapping[str, Any] | None) -> Any:
     if newest is None:
         return None
     return newest.get("value") if measure.paths else newest.get("at")
-
-
-def _value(paths: Sequence[str]) -> Any:
-    if not paths:
-        return None
-    first, *rest = paths
-    return {"$ifNull": [f"${first}", _value(rest)]}
 
 
 def _where(measure: Measure, then: Any, otherwise: Any) -> Any:

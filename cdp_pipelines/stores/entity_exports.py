@@ -60,7 +60,7 @@ class EntityExports(ExportQueue):
                     "status": DONE,
                     "files_expire_at": {"$gt": files_until},
                 },
-                {"id": 1, "result": 1},
+                {"id": 1, "result": 1, "ended_at": 1},
                 sort=[("ended_at", -1)],
             )
 

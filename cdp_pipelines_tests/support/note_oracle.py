@@ -9,7 +9,8 @@ from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-ALLOWED: Final = set("a b i strong em u s span br div p ul ol li blockquote h1 h2 h3 h4 h5 h6 pre".split())  # noqa: SIM905
+_TEXT: Final = "a b i strong em u s span br div p ul ol li blockquote h1 h2 h3 h4 h5 h6 pre sub sup del ins hr code q"
+ALLOWED: Final = {*_TEXT.split(), *["table", "thead", "tbody", "tfoot", "tr", "td", "th", "caption", "dl", "dt", "dd"]}
 REL: Final = "nofollow noopener noreferrer"
 _ABSOLUTE: Final = re.compile(r"(?:https?:[/\\]{2}|mailto:)", re.IGNORECASE)
 _CONTROLS_AND_SPACE: Final = "".join(map(chr, range(0x21)))

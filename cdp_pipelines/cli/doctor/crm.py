@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cdp_pipelines.cli.doctor.findings import Finding, Findings
 from cdp_pipelines.domain.errors import CdpError, TransientFailure
@@ -44,10 +44,10 @@ def check_crm(findings: Findings) -> Iterator[Finding]:
 def _session(findings: Findings, dsn: str, mapping: "CrmMapping") -> Iterator[Finding]:
     import psycopg
 
+    from cdp_pipelines.resources.crm_session import CrmSession
+
     try:
-        connection = psycopg.connect(
-            dsn, autocommit=True, connect_timeout=_CONNECT_SECONDS, options="-c default_transaction_read_only=on"
-        )
+        connection = CrmSession(dsn, _NOBODY).connect(seconds=_CONNECT_SECONDS)
     except psycopg.Error as exc:
         # The driver's text names the user, and may repeat the whole setting.
         raise TransientFailure(
@@ -63,10 +63,22 @@ def _session(findings: Findings, dsn: str, mapping: "CrmMapping") -> Iterator[Fi
         else:
             advice = "A pooler in between drops session settings; let it pass them, or connect past it."
             yield findings.broken("read only", "a session that asked to be read-only is not", advice)
+        yield _encoding(findings, connection)
         yield _role(findings, connection, mapping)
 
 
-def _role(findings: Findings, connection: "Connection[tuple[object, ...]]", mapping: "CrmMapping") -> Finding:
+def _encoding(findings: Findings, connection: "Connection[Any]") -> Finding:
+    """How the database writes its texts."""
+    from cdp_pipelines.resources.crm_encoding import is_unknown
+
+    encoding = str(connection.info.parameter_status("server_encoding"))
+    if not is_unknown(connection):
+        return findings.ok("encoding", encoding if encoding == "UTF8" else f"{encoding}, read as UTF-8")
+    advice = "Texts that are no UTF-8 are read as Latin-1 and counted (crm_texts_as_latin1). See docs/activity-logs.md."
+    return findings.note("encoding", f"{encoding}: the database does not say how its texts are written", advice)
+
+
+def _role(findings: Findings, connection: "Connection[Any]", mapping: "CrmMapping") -> Finding:
     """Whether the role itself could write to the tables that we read."""
     from psycopg.sql import Identifier
 

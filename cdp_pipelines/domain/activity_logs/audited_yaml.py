@@ -12,7 +12,7 @@ from typing import Any, Final
 from cdp_pipelines.domain.activity_logs.yaml_events import read_events
 from cdp_pipelines.domain.activity_logs.yaml_fast import read_fast
 from cdp_pipelines.domain.activity_logs.yaml_json import plain_data, read_json
-from cdp_pipelines.domain.activity_logs.yaml_limits import LONGEST_TEXT, Refused
+from cdp_pipelines.domain.activity_logs.yaml_limits import LONGEST_TEXT, Refused, Tally
 from cdp_pipelines.domain.activity_logs.yaml_shapes import Uncommon
 from cdp_pipelines.domain.errors import PermanentFailure
 
@@ -37,8 +37,8 @@ def read_audited_changes(text: str | Mapping[str, Any] | None) -> dict[str, Any]
         text: YAML or JSON text, or the mapping that a driver makes of a `jsonb` column.
 
     Values are None, bool, int of any size, float, str, list and dict with str keys. Decimals are str such as `10.5`,
-    days `YYYY-MM-DD`, instants `YYYY-MM-DDTHH:MM:SS.ffffffZ` in UTC, symbols their name. Bytes that are no UTF-8
-    become `[binary 12 bytes]`; objects of Ruby's become their plain fields.
+    days `YYYY-MM-DD`, instants `YYYY-MM-DDTHH:MM:SS.ffffffZ` in UTC, symbols their name, sets lists. Binary texts that
+    are no UTF-8 are read as Latin-1; objects of Ruby's become their plain fields. A nil document has no changes.
 
     Raises:
         UnreadableChanges: not YAML or JSON, not one mapping, or beyond the bounds of `yaml_limits.py`.
@@ -47,13 +47,24 @@ def read_audited_changes(text: str | Mapping[str, Any] | None) -> dict[str, Any]
         try:
             return read_fast(text)
         except Uncommon:
-            return _read_any(text)
-    return _read_any(text)
+            pass
+    return _read_any(text, Tally())
 
 
-def _read_any(text: Any) -> dict[str, Any]:
+def read_counted(text: str | Mapping[str, Any] | None) -> tuple[dict[str, Any], int]:
+    """The same, and how many of its binary texts were read as Latin-1."""
+    if type(text) is str:
+        try:
+            return read_fast(text), 0
+        except Uncommon:
+            pass
+    tally = Tally()
+    return _read_any(text, tally), tally.latin1
+
+
+def _read_any(text: Any, tally: Tally) -> dict[str, Any]:
     try:
-        value = plain_data(text) if isinstance(text, Mapping) else read_full(text)
+        value = plain_data(text) if isinstance(text, Mapping) else read_full(text, tally)
     except Refused as exc:
         # Without the cause: a parser's own message may quote the text.
         raise UnreadableChanges(exc.reason, exc.line) from None
@@ -62,8 +73,8 @@ def _read_any(text: Any) -> dict[str, Any]:
     return value
 
 
-def read_full(text: Any) -> Any:
-    """The value of any text without the fast path.
+def read_full(text: Any, tally: Tally | None = None) -> Any:
+    """The value of any text without the fast path; of nil, as Psych dumps it, no changes.
 
     Raises:
         Refused: it cannot be read.
@@ -78,7 +89,8 @@ def read_full(text: Any) -> Any:
     if text.lstrip()[:1] == "{":
         with suppress(JSONDecodeError):
             return read_json(text)
-    return read_events(text)
+    value = read_events(text, tally=tally)
+    return {} if value is None else value
 
 
-_KINDS: Final[dict[type, str]] = {list: "a list", type(None): "nothing"}
+_KINDS: Final[dict[type, str]] = {list: "a list"}

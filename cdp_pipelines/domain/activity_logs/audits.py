@@ -23,6 +23,7 @@ class Audit(NamedTuple):
     associated_type: str | None
     user_id: int | None
     user_type: str | None
+    username: str | None
     action: str | None
     audited_changes: Any
     comment: str | None

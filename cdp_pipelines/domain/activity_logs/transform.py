@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cdp_pipelines.domain.activity_logs.actors import Actor, actor_of
-from cdp_pipelines.domain.activity_logs.audited_yaml import UnreadableChanges, read_audited_changes
+from cdp_pipelines.domain.activity_logs.audited_yaml import UnreadableChanges, read_counted
 from cdp_pipelines.domain.activity_logs.audits import SOURCE, Audit, Document, external_id
 from cdp_pipelines.domain.activity_logs.categories import AUDITED_ACTIONS, AuditKind, CategoryTable, Classified
 from cdp_pipelines.domain.activity_logs.changes import field_changes, latest_value
@@ -27,17 +27,20 @@ SKIP_REASONS: Final = (UNMAPPED_ACTION_TYPE, CONTACT_NOT_FOUND, POST_SYNC_LIVE_F
 UNREADABLE_CHANGES: Final = "unreadable_changes"
 
 UNMAPPED_REFINEMENT: Final = "unmapped_refinement"
+BINARY_AS_LATIN1: Final = "binary_as_latin1"
+"""A binary text of the changes is no UTF-8, so it was read as Latin-1."""
 
 
 class Draft:
     """An audit on its way: its kind, its person, and its changes, which are read once and only when needed."""
 
-    __slots__ = ("_changes", "audit", "kind", "person_id")
+    __slots__ = ("_changes", "audit", "has_latin1", "kind", "person_id")
 
     def __init__(self, audit: Audit, kind: AuditKind) -> None:
         self.audit = audit
         self.kind = kind
         self.person_id: str | None = None
+        self.has_latin1 = False
         self._changes: dict[str, Any] | None = None
 
     def changes(self) -> dict[str, Any]:
@@ -47,7 +50,8 @@ class Draft:
             UnreadableChanges: they cannot be read.
         """
         if self._changes is None:
-            self._changes = read_audited_changes(self.audit.audited_changes)
+            self._changes, latin1 = read_counted(self.audit.audited_changes)
+            self.has_latin1 = latin1 > 0
         return self._changes
 
 
@@ -59,6 +63,8 @@ class Settled:
     kind: AuditKind
     classified: Classified
     document: Document
+    notes: tuple[str, ...] = ()
+    """What is to be counted of it, beside its actor."""
 
 
 def begin(audit: Audit, table: CategoryTable) -> Draft | Skipped | RowFailure:
@@ -110,7 +116,10 @@ def describe(draft: Draft, contact: ContactRef, table: CategoryTable, company_ss
         "external_id": external_id(audit.id),
         "metadata": _metadata(draft, changes),
     }
-    return Settled(audit, draft.kind, classified, document)
+    notes = (UNMAPPED_REFINEMENT,) if classified.unmapped_refinement else ()
+    if draft.has_latin1:
+        notes = (*notes, BINARY_AS_LATIN1)
+    return Settled(audit, draft.kind, classified, document, notes)
 
 
 def finish(settled: Settled, actors: Mapping[int, Actor]) -> tuple[Document, str]:

@@ -26,6 +26,16 @@ class Refused(Exception):
         self.line = line
 
 
+class Tally:
+    """What was read in a way that people should know of."""
+
+    __slots__ = ("latin1",)
+
+    def __init__(self) -> None:
+        self.latin1 = 0
+        """Binary texts that are no UTF-8, each read as Latin-1."""
+
+
 class Budget:
     """Counts nodes, so that a small text cannot stand for an enormous value."""
 

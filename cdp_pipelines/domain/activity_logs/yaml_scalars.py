@@ -11,7 +11,7 @@ import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ _LARGEST_EXPONENT: Final = 400
 _MEANS_MORE: Final = frozenset("0123456789.:-+~") | {""}
 _SHAPES: Final = re.compile(
     r"""
-      (?P<instant>[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}
+      (?P<instant>(?:[0-9]{4}|10000)-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}
                   (?:\.[0-9]*)?(?:[ \t]*(?:Z|[-+][0-9]{1,2}:?(?:[0-9]{2})?))?)
     | (?P<day>[0-9]{4}-[0-9]{1,2}-[0-9]{1,2})
     | (?P<endless>(?i:[-+]?\.inf|\.nan))
@@ -49,10 +49,19 @@ _PSYCH_INSTANT: Final = re.compile(
     r" (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{9} Z"
 )
 _INSTANT: Final = re.compile(
-    r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[Tt]|[ \t]+)([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]*))?"
+    r"([0-9]{4}|10000)-([0-9]{1,2})-([0-9]{1,2})(?:[Tt]|[ \t]+)([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]*))?"
     r"[ \t]*(?:Z|([-+])([0-9]{1,2}):?([0-9]{2})?)?"
 )
 _QUOTED_SYMBOL: Final = re.compile(r""":(["'])(.*)\1""")
+# What Ruby's Float() takes, but for hexadecimal numbers.
+_RUBY_FLOAT: Final = re.compile(r"[-+]?[0-9]+(?:_[0-9]+)*(?:\.[0-9]+(?:_[0-9]+)*)?(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?")
+_RANGE: Final = re.compile(r"(.*?)(\.{2,3})(.*)", re.DOTALL)
+_FIRST_INEXACT: Final = 2**53
+# As ISO 8601 and Ruby have it, a day may end at 24:00:00, and a minute with a leap second, which belongs to the next.
+_LAST_MINUTE: Final = 59
+_LEAP_SECOND: Final = 60
+_DAY: Final = timedelta(days=1)
+_AT_THE_ENDS: Final = {(0, 12, 31): ((1, 1, 1), -_DAY), (10_000, 1, 1): ((9_999, 12, 31), _DAY)}
 _DECIMAL: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE]([-+]?[0-9]{1,9}))?")
 
 
@@ -81,12 +90,19 @@ def instant_text(text: str) -> str | None:
         return None
     year, month, day, hour, minute, second, fraction, sign, hours, minutes = found.groups()
     offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+    if offset >= _DAY:
+        return None
+    clock = timedelta(
+        hours=int(hour), minutes=int(minute), seconds=int(second), microseconds=int(f"{fraction or ''}000000"[:6])
+    )
+    if clock > _DAY or int(minute) > _LAST_MINUTE or int(second) > _LEAP_SECOND:
+        return None
+    days = (int(year), int(month), int(day))
+    # The wall clock of an instant on the calendar's first or last day may stand in a year that it does not have.
+    inside, beyond = _AT_THE_ENDS.get(days, (days, timedelta(0)))
+    beyond += clock
     try:
-        instant = datetime(
-            *(int(year), int(month), int(day), int(hour), int(minute), int(second)),
-            microsecond=int(((fraction or "") + "000000")[:6]),
-            tzinfo=timezone(-offset if sign == "-" else offset),
-        ).astimezone(UTC)
+        instant = datetime(*inside, tzinfo=UTC) + (beyond + offset if sign == "-" else beyond - offset)
     except (ValueError, OverflowError):
         return None
     return f"{instant.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
@@ -104,16 +120,36 @@ def decimal_text(dumped: str) -> str:
     return "0" if text in ("", "-", "-0") else text
 
 
-def binary_text(encoded: str) -> str:
-    """The text that was stored as base64; a marker with the size if the bytes are no UTF-8."""
+def binary_text(encoded: str) -> tuple[str, bool]:
+    """The text that was stored as base64, and whether it had to be read as Latin-1, for its bytes are no UTF-8.
+
+    Latin-1 has a character for every byte, so nothing is lost.
+    """
     try:
         stored = a2b_base64(encoded.encode())
     except Base64Error:
-        return encoded
+        return encoded, False
     try:
-        return stored.decode()
+        return stored.decode(), False
     except UnicodeDecodeError:
-        return f"[binary {len(stored)} bytes]"
+        return stored.decode("latin-1"), True
+
+
+def tagged_float(text: str) -> Scalar:
+    """The value under a tag that says float: also what only Ruby's `Float()` takes for a number, such as `1e3`."""
+    value = resolve_plain(text)
+    if type(value) is str:
+        return real_number(text) if _RUBY_FLOAT.fullmatch(text) else value
+    return float(value) if type(value) is int and abs(value) < _FIRST_INEXACT else value
+
+
+def range_fields(text: str) -> dict[str, Scalar] | str:
+    """The fields of a range in one text, `1...5`, as Ruby dumps it in three."""
+    found = _RANGE.fullmatch(text)
+    if found is None:
+        return text
+    begin, dots, end = found.groups()
+    return {"begin": resolve_plain(begin), "end": resolve_plain(end), "excl": dots == "..."}
 
 
 def key_text(value: Any) -> str:

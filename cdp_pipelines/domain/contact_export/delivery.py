@@ -3,11 +3,11 @@
 Belongs here: pure naming and deciding. Not here: uploading and sending (`resources/`), recording (`stores/`).
 """
 
-import re
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
 from cdp_pipelines.domain.contact_export.request import FileFormat
+from cdp_pipelines.domain.object_keys import company_segment
 
 KEY_PREFIX: Final = "private/exports/"
 LINK_VALID_SECONDS: Final = 172_800
@@ -22,13 +22,18 @@ EmailVariant: TypeAlias = Literal["succeeded", "partially_succeeded", "failed"]
 OPEN_STATUSES: Final = ("queued", "processing")
 TERMINAL_STATUSES: Final = ("completed", "partial", "failed", "rejected", "canceled")
 
-_UNSAFE_IN_KEY: Final = re.compile(r"[^A-Za-z0-9._-]")
+
+def export_folder(company_sso_id: str) -> str:
+    """What the keys of all of a company's contact exports begin with, and those of no other company's."""
+    return f"{KEY_PREFIX}{company_segment(company_sso_id)}/"
 
 
 def object_key(company_sso_id: str, file_format: FileFormat, *, now: datetime, random_part: str) -> str:
-    """`private/exports/{company_sso_id}/export_{UTC timestamp}_{random}.{ext}` (SPEC 3.4)."""
-    company = _UNSAFE_IN_KEY.sub("_", company_sso_id)
-    return f"{KEY_PREFIX}{company}/export_{now:%Y%m%dT%H%M%SZ}_{random_part}.{file_format}"
+    """`private/exports/{company_sso_id}/export_{UTC timestamp}_{random}.{ext}` (SPEC 3.4).
+
+    The random part begins with the mark of the request; see `domain.object_keys`.
+    """
+    return f"{export_folder(company_sso_id)}export_{now:%Y%m%dT%H%M%SZ}_{random_part}.{file_format}"
 
 
 def file_name(key: str) -> str:

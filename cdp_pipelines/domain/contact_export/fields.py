@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cdp_pipelines.domain.people_words import Words
+
 CUSTOM_FIELDS: Final = "custom_fields"
 
 _NAME_SHOWN: Final = 80
@@ -74,9 +76,11 @@ def choose_columns(fields: Sequence[FieldProperty], selected: Sequence[str] | No
         field = visible.get(name)
         if field is None:
             # A hidden field reads exactly like an unknown one: the warning must not tell that it exists.
-            warnings.append(_left_out(name, "is not a field of this layout"))
+            warnings.append(_left_out(name, "is not a field of this layout", "bukan kolom dari tata letak ini"))
         elif field.is_default and not is_safe_top_level_name(name):
-            warnings.append(_left_out(name, "has a name that cannot be exported"))
+            warnings.append(
+                _left_out(name, "has a name that cannot be exported", "memiliki nama yang tidak dapat diekspor")
+            )
         else:
             columns.append(Column(field, field.alias))
     return ColumnChoice(tuple(columns), tuple(warnings))
@@ -106,9 +110,9 @@ def _visible(fields: Sequence[FieldProperty]) -> dict[str, FieldProperty]:
     return visible
 
 
-def _left_out(name: str, reason: str) -> str:
+def _left_out(name: str, reason: str, in_indonesian: str) -> Words:
     shown = name if len(name) <= _NAME_SHOWN else name[:_NAME_SHOWN] + "…"
-    return f'"{shown}" {reason}; it was left out.'
+    return Words(f'"{shown}" {reason}; it was left out.', f'"{shown}" {in_indonesian}, sehingga tidak disertakan.')
 
 
 def _word(value: object) -> str:

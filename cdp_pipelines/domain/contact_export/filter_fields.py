@@ -8,9 +8,10 @@ from typing import Final
 
 from cdp_pipelines.domain.contact_export.fields import FieldProperty, is_safe_top_level_name
 from cdp_pipelines.domain.contact_export.filters import FilterField
+from cdp_pipelines.domain.contact_export.values import TIMESTAMP_NAMES, TIMESTAMP_TYPES
 
-TIMESTAMP_NAMES: Final = frozenset({"created_at", "updated_at"})
-_INSTANT_TYPES: Final = frozenset({"date", "datetime", "date_time", "timestamp"})
+# What is written as an instant or a day is compared as one: the list is the one that cells go by.
+_INSTANT_TYPES: Final = TIMESTAMP_TYPES | {"date"}
 
 
 def filter_fields(properties: Iterable[FieldProperty]) -> dict[str, FilterField]:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from cdp_pipelines.domain.cells import CellStyle, SheetColumn, XlsxCell, styled
 from cdp_pipelines.domain.contact_export.extraction import Contact, Extractor
 from cdp_pipelines.domain.contact_export.fields import Column, FieldProperty
-from cdp_pipelines.domain.formula_guard import guard_csv, guard_text, guard_xlsx
+from cdp_pipelines.domain.formula_guard import guard_beside_numbers, guard_csv, guard_text, guard_xlsx
 from cdp_pipelines.domain.values import moments, numbers
 from cdp_pipelines.domain.values.columns import CellsOf, cells_of, csv_texts, xlsx_texts
 from cdp_pipelines.domain.values.texts import place_writer, text_writer
@@ -65,6 +65,14 @@ class ContactRenderer(Generic[CellT]):
         return [rule(values) for rule in self._rules]
 
 
+class _CsvRenderer(ContactRenderer[str]):
+    def columns(self, contacts: Sequence[Contact]) -> list[list[str]]:
+        columns = super().columns(contacts)
+        if len(columns) > 1:
+            columns[1] = guard_beside_numbers(columns[0], columns[1])
+        return columns
+
+
 def csv_renderer(columns: Sequence[Column], zone: ZoneInfo) -> ContactRenderer[str]:
     """Cells of a CSV file: texts, guarded, not yet quoted; `""` for what is missing or null."""
     iso = moments.iso_writer(zone)
@@ -79,7 +87,7 @@ def csv_renderer(columns: Sequence[Column], zone: ZoneInfo) -> ContactRenderer[s
         "timestamp": cells_of(moments.instant_csv(text_of, iso), ""),
         "gps": cells_of(place_writer(text_of), ""),
     }
-    return ContactRenderer(columns, kinds, numbers.currency_csv(text_of), "")
+    return _CsvRenderer(columns, kinds, numbers.currency_csv(text_of), "")
 
 
 def xlsx_renderer(columns: Sequence[Column], zone: ZoneInfo) -> ContactRenderer[XlsxCell]:

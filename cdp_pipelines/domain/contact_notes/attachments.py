@@ -1,27 +1,39 @@
 """Rules about the attachments of CRM notes (SPEC 6): their type, their names, and whether a file is what it should be.
 
-Type and names come from what the CRM declares and from nothing else, so that a comparison made later gets the same
-without the file. Not here: what a file's bytes give away (`magic_bytes.py`), fetching it (`resources/safe_http.py`).
+Names come from what the CRM declares and from nothing else, so that a comparison made later gets the same without the
+file. So does the type, unless nothing is declared: then the file's first bytes say it. Not here: what bytes give away
+(`magic_bytes.py`), fetching a file (`resources/safe_http.py`).
 """
 
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
-from urllib.parse import quote
+from typing import Final, Literal, TypeAlias, get_args
 
 from cdp_pipelines.domain.contact_notes.declared_types import (
     Kind,
     asset_extension,
+    is_declared_plain,
+    is_vague,
     kind_of_content_type,
     kind_of_extension,
     office_content_type,
     plain_content_type,
 )
-from cdp_pipelines.domain.contact_notes.magic_bytes import danger, is_plain_text, signature
+from cdp_pipelines.domain.contact_notes.magic_bytes import (
+    danger,
+    is_audio_only,
+    is_plain_text,
+    is_spreadsheet,
+    reads_as_text,
+    signature,
+)
+from cdp_pipelines.domain.object_keys import company_segment, key_segment
 
 ATTACHMENT_DOWNLOAD_FAILED: Final = "ATTACHMENT_DOWNLOAD_FAILED"
+ATTACHMENT_ADDRESS_INVALID: Final = "ATTACHMENT_ADDRESS_INVALID"
 ATTACHMENT_SSRF_BLOCKED: Final = "ATTACHMENT_SSRF_BLOCKED"
+ATTACHMENT_EMPTY: Final = "ATTACHMENT_EMPTY"
 ATTACHMENT_TYPE_MISMATCH: Final = "ATTACHMENT_TYPE_MISMATCH"
 ATTACHMENT_TOO_LARGE: Final = "ATTACHMENT_TOO_LARGE"
 LARGEST_ATTACHMENT_BYTES: Final = 25 * 1024 * 1024
@@ -30,9 +42,20 @@ UNKNOWN_CONTENT_TYPE: Final = "application/octet-stream"
 
 AttachmentSource: TypeAlias = Literal["image", "audio", "document"]
 AttachmentType: TypeAlias = Literal["image", "doc", "pdf", "video", "voice_note", "xlsx"]
+ATTACHMENT_TYPES: Final[tuple[AttachmentType, ...]] = get_args(AttachmentType)
 
 _KIND_OF_TYPE: Final[dict[AttachmentType, Kind]] = {"image": "image", "voice_note": "audio", "video": "video"}
-_TYPE_OF_KIND: Final[dict[Kind | None, AttachmentType]] = {"pdf": "pdf", "sheet": "xlsx"}
+_TYPE_OF_KIND: Final[dict[Kind, AttachmentType]] = {
+    "image": "image",
+    "audio": "voice_note",
+    "video": "video",
+    "pdf": "pdf",
+    "sheet": "xlsx",
+    "office": "doc",
+    "archive": "doc",
+    "text": "doc",
+    "drawing": "doc",
+}
 _EXTENSION: Final = re.compile(r"[a-z0-9]{1,8}")
 _KEY_IN_FOLDER: Final = re.compile(r"[0-9]+/(?:image|audio|document)-[0-9]+(?:\.[a-z0-9]{1,8})?")
 
@@ -61,7 +84,9 @@ _NOT: Final[dict[Kind, str]] = {
     "sheet": "it is not a spreadsheet",
     "archive": "it is not an archive",
     "text": "it is not plain text",
+    "drawing": "it is not a drawing",
 }
+_PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
 
 # What cannot be made to run, besides sounds and videos; all else is for saving only.
 _HARMLESS: Final = frozenset(
@@ -108,16 +133,21 @@ class CrmAttachment:
     file_size: int | None
 
 
-def attachment_type(attachment: CrmAttachment) -> AttachmentType:
-    """The type that the CDP shows it as."""
-    declared = kind_of_content_type(plain_content_type(attachment.content_type))
-    if declared == "video":
-        return "video"
-    if attachment.source == "image" or declared == "image":
+def attachment_type(attachment: CrmAttachment, head: bytes = b"") -> AttachmentType:
+    """The type that the CDP shows it as; by how the file begins where nothing is declared, and else a document."""
+    return declared_type(attachment) or _type_by_bytes(attachment, head) or "doc"
+
+
+def declared_type(attachment: CrmAttachment) -> AttachmentType | None:
+    """The type that the CRM's table, content type and file name give it, in that order; None if they say nothing."""
+    by_type, kind = _kind_by_type(attachment), _declared_kind(attachment)
+    if by_type == "video" or kind == "drawing":
+        return _TYPE_OF_KIND[kind or "video"]
+    if attachment.source == "image" or by_type == "image":
         return "image"
-    if attachment.source == "audio" or declared == "audio":
+    if attachment.source == "audio" or by_type == "audio":
         return "voice_note"
-    return _TYPE_OF_KIND.get(_declared_kind(attachment), "doc")
+    return None if kind is None else _TYPE_OF_KIND[kind]
 
 
 def asset_name(attachment: CrmAttachment) -> str:
@@ -132,7 +162,7 @@ def attachment_key(company_sso_id: str, legacy_crm_note_id: str, attachment: Crm
     Raises:
         ValueError: the company or the note has an empty id.
     """
-    return f"{company_folder(company_sso_id)}{_segment(legacy_crm_note_id)}/{asset_name(attachment)}"
+    return f"{company_folder(company_sso_id)}{key_segment(legacy_crm_note_id)}/{asset_name(attachment)}"
 
 
 def company_folder(company_sso_id: str) -> str:
@@ -141,7 +171,16 @@ def company_folder(company_sso_id: str) -> str:
     Raises:
         ValueError: the id is empty.
     """
-    return f"{_segment(company_sso_id)}/"
+    return f"{company_segment(company_sso_id)}/"
+
+
+def note_folder(company_sso_id: str, legacy_crm_note_id: str) -> str:
+    """What the keys of all files of one note begin with, and those of no other note's.
+
+    Raises:
+        ValueError: one of the ids is empty.
+    """
+    return f"{company_folder(company_sso_id)}{key_segment(legacy_crm_note_id)}/"
 
 
 def is_attachment_key(company_sso_id: str, key: str) -> bool:
@@ -170,19 +209,26 @@ def mismatch(head: bytes, attachment: CrmAttachment, answered_content_type: str)
     """
     if not head:
         return "it is empty"
+    answered = plain_content_type(answered_content_type)
+    reason = danger(head)
+    # As plain text it runs nowhere, so it may begin as it likes; but a page that the server calls one is not the file.
+    if _is_declared_plain(attachment) and reads_as_text(head) and not (reason and answered in _PAGES):
+        return None
+    if reason is not None:
+        return reason
     kind = (
         _KIND_OF_TYPE.get(attachment_type(attachment))
         or _declared_kind(attachment)
-        or kind_of_content_type(plain_content_type(answered_content_type))
+        or (None if is_vague(answered) else kind_of_content_type(answered))
     )
-    reason = danger(head)
-    if reason is not None or kind is None or _fits(head, kind, attachment):
-        return reason
-    return _NOT[kind]
+    return None if kind is None or _fits(head, kind, attachment) else _NOT[kind]
 
 
 def stored_content_type(attachment: CrmAttachment, head: bytes) -> str:
     """What it is stored and served as: by its bytes and a list of harmless types, never as a page or script."""
+    if _is_declared_plain(attachment) and reads_as_text(head):
+        # One that could be taken for something else gets the one type that no browser looks behind.
+        return _stored_as_text(attachment) if is_plain_text(head) else "text/plain"
     if danger(head) is not None:
         return UNKNOWN_CONTENT_TYPE
     found = signature(head)
@@ -190,17 +236,42 @@ def stored_content_type(attachment: CrmAttachment, head: bytes) -> str:
         return (
             _stored_as_text(attachment) if _declares_text(attachment) and is_plain_text(head) else UNKNOWN_CONTENT_TYPE
         )
-    found = _SHOWN_AS.get(attachment_type(attachment), {}).get(found, found)
+    found = _SHOWN_AS.get(attachment_type(attachment, head), {}).get(found, found)
     office = office_content_type(found, _extension(attachment), plain_content_type(attachment.content_type))
     harmless = found in _HARMLESS or found.startswith(("audio/", "video/"))
     return office or (found if harmless else UNKNOWN_CONTENT_TYPE)
 
 
-def _declared_kind(attachment: CrmAttachment) -> Kind | None:
+def _kind_by_type(attachment: CrmAttachment) -> Kind | None:
     content_type = plain_content_type(attachment.content_type)
-    by_type, by_name = kind_of_content_type(content_type), kind_of_extension(_extension(attachment))
-    # "text/plain" is what programs say that know no better, so a name that says more is believed.
-    return by_name or by_type if by_type is None or content_type == "text/plain" else by_type
+    return None if is_vague(content_type) else kind_of_content_type(content_type)
+
+
+def _declared_kind(attachment: CrmAttachment) -> Kind | None:
+    """By the content type; one that says nothing gives way to the name."""
+    return _kind_by_type(attachment) or kind_of_extension(_extension(attachment))
+
+
+def _type_by_bytes(attachment: CrmAttachment, head: bytes) -> AttachmentType | None:
+    found = signature(head) or ""
+    if plain_content_type(attachment.content_type) == "text/plain" and reads_as_text(head):
+        return None
+    if found.startswith("audio/") or is_audio_only(head):
+        return "voice_note"
+    if found.startswith("video/") or found == "application/ogg":
+        return "video"
+    if found.startswith("image/"):
+        return "image"
+    if found == "application/pdf":
+        return "pdf"
+    return "xlsx" if found == "application/zip" and is_spreadsheet(head) else None
+
+
+def _is_declared_plain(attachment: CrmAttachment) -> bool:
+    """Whether it is promised to be plain text; the name counts beside a type of the office, but of no other kind."""
+    if attachment.source != "document" or _declared_kind(attachment) not in (None, "text", "office", "sheet"):
+        return False
+    return is_declared_plain(_extension(attachment), plain_content_type(attachment.content_type))
 
 
 def _declares_text(attachment: CrmAttachment) -> bool:
@@ -210,6 +281,8 @@ def _declares_text(attachment: CrmAttachment) -> bool:
 
 def _fits(head: bytes, kind: Kind, attachment: CrmAttachment) -> bool:
     found = signature(head) or ""
+    if kind == "drawing":
+        return True
     if kind == "image":
         return found.startswith("image/")
     if kind == "audio":
@@ -221,7 +294,7 @@ def _fits(head: bytes, kind: Kind, attachment: CrmAttachment) -> bool:
     if kind == "archive":
         return found in _ARCHIVES
     if kind == "text":
-        return is_plain_text(head)
+        return is_plain_text(head) and not _is_declared_plain(attachment)
     return found in _OFFICE_CONTAINERS or (_declares_text(attachment) and is_plain_text(head))
 
 
@@ -248,11 +321,3 @@ def _is_shown(character: str) -> bool:
     # Joiners are part of how some scripts and emojis are written; all other format characters only mislead.
     category = unicodedata.category(character)
     return category not in ("Cc", "Cf", "Cs", "Zl", "Zp") or character in "\u200c\u200d"
-
-
-def _segment(text: str) -> str:
-    if not text:
-        raise ValueError("An attachment's key needs the ids of the company and of the note.")
-    # Different ids stay different, and none of them leads out of its folder.
-    quoted = quote(text, safe="", errors="surrogatepass")
-    return "%2E" if quoted == "." else quoted.replace("..", "%2E%2E")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from cdp_pipelines.domain.contact_notes.attachments import ATTACHMENT_TYPES
 from cdp_pipelines.domain.contact_notes.transform import key_in
 from cdp_pipelines.domain.reconciliation import CHANGED_SINCE, Verdict, content_digest, is_flagged_deleted
 
@@ -77,9 +78,15 @@ def _files_note(expected: Mapping[str, Any], stored: Mapping[str, Any]) -> str |
     ours = {key_in(entry): _declared(entry) for entry in expected["attachments"]}
     found = stored.get("attachments")
     theirs = {key_in(entry): _declared(entry) for entry in found} if isinstance(found, list) else {}
-    if any(ours.get(key) != facts for key, facts in theirs.items()):
+    if not all(key in ours and _is_the_file(ours[key], facts) for key, facts in theirs.items()):
         return None
     return ATTACHMENTS_MISSING if len(theirs) < len(ours) else ""
+
+
+def _is_the_file(ours: tuple[Any, Any], theirs: tuple[Any, Any]) -> bool:
+    # Without a declared type it has the one that its bytes gave it, which are not at hand here.
+    types = ATTACHMENT_TYPES if ours[0] is None else (ours[0],)
+    return theirs[0] in types and ours[1] == theirs[1]
 
 
 def _declared(entry: Any) -> tuple[Any, Any]:

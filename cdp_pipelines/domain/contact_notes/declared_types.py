@@ -4,9 +4,13 @@ Belongs here: the tables. Not here: what follows for an attachment (`attachments
 (`magic_bytes.py`).
 """
 
+import re
 from typing import Final, Literal, TypeAlias
 
-Kind: TypeAlias = Literal["image", "audio", "video", "pdf", "office", "sheet", "archive", "text"]
+Kind: TypeAlias = Literal["image", "audio", "video", "pdf", "office", "sheet", "archive", "text", "drawing"]
+
+# What browsers and upload forms say that know no better; a type that is not known here says as little.
+_VAGUE: Final = frozenset({"application/zip", "application/x-zip", "application/x-zip-compressed", "text/plain"})
 
 _KIND_OF_CONTENT_TYPE: Final[dict[str, Kind]] = {
     "application/pdf": "pdf",
@@ -40,10 +44,69 @@ _KIND_OF_CONTENT_TYPE: Final[dict[str, Kind]] = {
     "application/x-csv": "text",
     "application/x-ndjson": "text",
     "message/rfc822": "text",
+    "application/ogg": "audio",
+    "application/mp4": "video",
+    "audio/mpegurl": "text",
+    "audio/x-mpegurl": "text",
+    "video/vnd.mpegurl": "text",
+    # Called images, and nothing that a reader of notes can show.
+    "image/vnd.dwg": "drawing",
+    "image/x-dwg": "drawing",
+    "image/vnd.dxf": "drawing",
+    "image/x-dxf": "drawing",
+    "image/x-autocad": "drawing",
+    "image/vnd.dgn": "drawing",
+    "image/vnd.dwf": "drawing",
+    "image/x-dwf": "drawing",
+    "image/vnd.djvu": "drawing",
+    "image/x-djvu": "drawing",
+    "image/x.djvu": "drawing",
+    "image/vnd.djvu+multipage": "drawing",
+    "image/x-eps": "drawing",
+    "image/x-coreldraw": "drawing",
+    "image/x-cdr": "drawing",
+    "image/wmf": "drawing",
+    "image/x-wmf": "drawing",
+    "image/emf": "drawing",
+    "image/x-emf": "drawing",
+    "image/x-xcf": "drawing",
+    "image/vnd.visio": "drawing",
+    **dict.fromkeys(
+        (
+            "image/png",
+            "image/x-png",
+            "image/apng",
+            "image/jpeg",
+            "image/jpg",
+            "image/pjpeg",
+            "image/gif",
+            "image/webp",
+            "image/bmp",
+            "image/x-bmp",
+            "image/x-ms-bmp",
+            "image/x-windows-bmp",
+            "image/tiff",
+            "image/x-tiff",
+            "image/heic",
+            "image/heif",
+            "image/heic-sequence",
+            "image/heif-sequence",
+            "image/avif",
+            "image/x-icon",
+            "image/vnd.microsoft.icon",
+            "image/ico",
+            "image/jp2",
+            "image/svg+xml",
+            "image/vnd.adobe.photoshop",
+            "image/x-photoshop",
+            "image/psd",
+            "image/jxl",
+        ),
+        "image",
+    ),
 }
 # The first that fits, so the narrower stand before the wider.
 _KIND_OF_PREFIX: Final[tuple[tuple[str, Kind], ...]] = (
-    ("image/", "image"),
     ("audio/", "audio"),
     ("video/", "video"),
     ("text/", "text"),
@@ -65,6 +128,7 @@ _EXTENSIONS_OF_KIND: Final[dict[Kind, str]] = {
     "office": "docx doc docm dotx dot pptx ppt pptm ppsx pps odt odp odg rtf pages numbers key msg vsd vsdx",
     "archive": "zip rar 7z gz tgz tar bz2 xz",
     "text": "txt text csv tsv json ndjson xml md log ics vcf eml yml yaml",
+    "drawing": "dwg dxf dgn dwf djvu eps cdr wmf emf xcf",
 }
 _KIND_OF_EXTENSION: Final = {
     extension: kind for kind, extensions in _EXTENSIONS_OF_KIND.items() for extension in extensions.split()
@@ -134,15 +198,43 @@ _LIVE: Final = frozenset(
 )  # fmt: skip
 
 
+_PLAIN_TEXT_EXTENSIONS: Final = frozenset(
+    ("txt", "text", "csv", "tsv", "json", "ndjson", "md", "log", "ics", "vcf", "eml", "yml", "yaml")
+)
+_PLAIN_TEXT_TYPES: Final = frozenset(
+    ("text/plain", "text/csv", "text/tab-separated-values", "text/markdown", "text/x-markdown", "text/calendar",
+     "text/vcard", "text/x-vcard", "text/x-log", "text/yaml", "text/x-yaml", "application/json", "application/csv",
+     "application/x-csv", "application/x-ndjson", "message/rfc822")
+)  # fmt: skip
+_LIVE_TYPES: Final = re.compile(r"(?:html|xml|svg|script)", re.IGNORECASE)
+
+
 def plain_content_type(text: str | None) -> str:
     """A content type without its parameters, in lower case; "" for none."""
     return (text or "").split(";", 1)[0].strip().lower()
 
 
 def kind_of_content_type(content_type: str) -> Kind | None:
-    """What a plain content type says; None for none, for `application/octet-stream` and for what is not known here."""
+    """What a plain content type says; None for none, for `application/octet-stream` and for what is not known here.
+
+    One that only says that it is some image is one of those.
+    """
     exact = _KIND_OF_CONTENT_TYPE.get(content_type)
     return exact or next((kind for prefix, kind in _KIND_OF_PREFIX if content_type.startswith(prefix)), None)
+
+
+def is_vague(content_type: str) -> bool:
+    """Whether a plain content type says nothing that a name or the bytes could not say better."""
+    return content_type in _VAGUE or kind_of_content_type(content_type) is None
+
+
+def is_declared_plain(extension: str, content_type: str) -> bool:
+    """Whether name, or else plain content type, says that it is text that means nothing to a browser."""
+    if _LIVE_TYPES.search(content_type):
+        return False
+    return extension in _PLAIN_TEXT_EXTENSIONS or (
+        kind_of_extension(extension) is None and extension not in _LIVE and content_type in _PLAIN_TEXT_TYPES
+    )
 
 
 def kind_of_extension(extension: str) -> Kind | None:

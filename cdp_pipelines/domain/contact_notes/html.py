@@ -1,89 +1,146 @@
-"""The sanitizer of CRM notes (SPEC section 6): deny by default, mentions as text, structure kept, nothing cut.
+"""The sanitizer of CRM notes (SPEC section 6): deny by default, meaning kept, mentions as text, nothing cut.
 
-Belongs here: what a note may hold and how long it may be. Not here: what is done before on a tree (`html_tree.py`)
-and what is too much to be parsed (`html_limits.py`).
+A note goes through one gate, nh3 (`html_gate.py`). Most go there as they are (`html_route.py`). Whatever has more in it
+than the tags that may stay takes a step before, in which the meaning of what will not stay is saved: `html_tokens.py`,
+and `html_tree.py` if need be. A note without any HTML is plain text, and is escaped (`html_plain.py`).
+
+Belongs here: which way a note goes, and when it is done. Not here: what is too much (`html_limits.py`).
 """
 
 import re
-from functools import cache
-from typing import TYPE_CHECKING, Final
+from collections import Counter
+from typing import Final, NamedTuple
 
-from cdp_pipelines.domain.contact_notes.html_limits import bounded, plain_text
-from cdp_pipelines.domain.contact_notes.html_names import ALLOWED_TAGS, DROPPED_WITH_CONTENT
+from cdp_pipelines.domain.contact_notes.html_gate import gate
+from cdp_pipelines.domain.contact_notes.html_limits import (
+    LONGEST_NOTE,
+    NOTE_TOO_LONG,
+    NoteRefused,
+    NoteTooComplex,
+    NoteTooLong,
+    check_references,
+    check_tags,
+    plain_text,
+)
+from cdp_pipelines.domain.contact_notes.html_links import GOOD_ADDRESS, mended
+from cdp_pipelines.domain.contact_notes.html_names import DROPPED_LINKS, kinds_of
+from cdp_pipelines.domain.contact_notes.html_plain import BYTE_ORDER_MARK, plain_note
+from cdp_pipelines.domain.contact_notes.html_route import route_of
 from cdp_pipelines.domain.contact_notes.html_settled import is_settled
-from cdp_pipelines.domain.contact_notes.html_tree import keep_first_newlines, prepared
-from cdp_pipelines.domain.errors import PermanentFailure
+from cdp_pipelines.domain.contact_notes.html_tokens import tidied
+from cdp_pipelines.domain.contact_notes.html_tree import in_tree, keep_first_newlines
 
-if TYPE_CHECKING:
-    import nh3
+__all__ = [
+    "LONGEST_NOTE", "NOTE_TOO_LONG", "CleanNote", "NoteRefused", "NoteTooComplex", "NoteTooLong", "clean_note",
+    "normalize_note", "sanitize_note_html",
+]  # fmt: skip
 
-LONGEST_NOTE: Final = 10_000
-"""Characters of a sanitized note, its markup included."""
-NOTE_TOO_LONG: Final = "NOTE_TOO_LONG"
 MOST_PASSES: Final = 8
-"""How often a note is sanitized until it stays as it is. Two do for nearly all; past this bound its text stays."""
+"""How often a note is sanitized until it stays as it is. Two do for nearly all; only what is made for it needs more."""
 
-# Any of these may be markup, or a sign that a serializer of HTML changes. Without one a note stays as it is.
-_NOT_PLAIN: Final = re.compile("[<>&\r\0\xa0\ufeff\ud800-\udfff]")
+# Any of these may be markup, the end of a line, or a sign that a serializer of HTML changes. Without one a note stays.
+_NOT_PLAIN: Final = re.compile("[<>&\n\r\0\xa0\ufeff\ud800-\udfff]")
 
 # In what nh3 writes this can only be the start of a link: it escapes "<" in texts and quotes in attributes.
 _HREF: Final = re.compile(r'<a href="([^"]*)"')
-_GOOD_ADDRESS: Final = r'(?:(?i:https?):[/\\]{2}|(?i:mailto):)[^\t\n\r"]*'
-_ODD_HREF: Final = re.compile(rf'<a href="(?!{_GOOD_ADDRESS}")')
-_ADDRESS: Final = re.compile(_GOOD_ADDRESS)
-_CONTROLS_AND_SPACE: Final = "".join(map(chr, range(0x21)))
+_ODD_HREF: Final = re.compile(rf'<a href="(?!{GOOD_ADDRESS}")')
 
 
-class NoteTooLong(PermanentFailure):
-    """A sanitized note has more characters than the CDP takes. It is never cut. `length` says how many it has."""
+class CleanNote(NamedTuple):
+    """A note's HTML as the CDP keeps it. `dropped` has a name of `html_names.DROPPED` for each element that went."""
 
-    def __init__(self, length: int) -> None:
-        super().__init__(
-            NOTE_TOO_LONG,
-            f"The sanitized note has {length:,} characters; at most {LONGEST_NOTE:,} fit. Shorten it in the CRM.",
-            details={"length": length},
-        )
-        self.length = length
+    html: str
+    dropped: tuple[str, ...] = ()
 
 
 def normalize_note(html: str | None) -> str:
     """A note's HTML as the CDP keeps it.
 
     Raises:
-        NoteTooLong: it has more than `LONGEST_NOTE` characters, markup included.
+        NoteRefused: as `clean_note`.
     """
-    note = sanitize_note_html(html or "")
-    if len(note) > LONGEST_NOTE:
-        raise NoteTooLong(len(note))
+    return clean_note(html).html
+
+
+def clean_note(html: str | None) -> CleanNote:
+    """The note as `sanitize_note_html` makes it, and what is to be counted of it.
+
+    Raises:
+        NoteTooLong: it has more than `LONGEST_NOTE` characters, markup included.
+        NoteTooComplex: its markup is beyond the bounds of `html_limits`.
+    """
+    note = _cleaned(html or "")
+    if len(note.html) > LONGEST_NOTE:
+        raise NoteTooLong(len(note.html))
     return note
 
 
 def sanitize_note_html(html: str) -> str:
     """The note with nothing in it that could run or load: allowed tags, links to the web or mail, and text.
 
-    Never raises, and sanitizing its result changes nothing.
+    Never raises, and sanitizing its result changes nothing. Of a note that `clean_note` refuses for its markup, this
+    gives the text.
     """
+    try:
+        return _cleaned(html).html
+    except NoteRefused:
+        return plain_text(_encodable(html))
+
+
+def _cleaned(html: str) -> CleanNote:
     if not _NOT_PLAIN.search(html):
-        return html
+        return CleanNote(html)
     note = _encodable(html)
-    for _ in range(MOST_PASSES):
-        cleaned, settled = _sanitized_once(note)
+    dropped: tuple[str, ...] = ()
+    for number in range(MOST_PASSES):
+        cleaned, settled, gone = _sanitized_once(note)
+        if number == 0:
+            dropped = gone
         if settled or cleaned == note:
-            return cleaned
+            return CleanNote(cleaned, dropped)
         note = cleaned
-    return plain_text(note)
+    raise NoteTooComplex("never comes to rest")
 
 
-def _sanitized_once(html: str) -> tuple[str, bool]:
-    """One pass, and whether it is known that another would change nothing.
+def _sanitized_once(html: str) -> tuple[str, bool, tuple[str, ...]]:
+    """One pass, whether it is known that another would change nothing, and what was dropped.
 
     Taking tags out can leave what a parser reads differently, a link in a link, so there are several.
     """
-    parsable = bounded(html)
-    if parsable is None:
-        return plain_text(html), False
+    if "<" not in html:
+        return plain_note(html), True, ()
+    check_tags(html)
+    route = route_of(html)
+    if route.low is not None and not route.has_mention:
+        cleaned = _through_the_gate(html)
+        if not route.has_links or _keeps_links(route.low, cleaned):
+            return *_finished(cleaned, html), kinds_of(route.foreign) if route.foreign else ()
+    if route.low is not None and not (b"<style" in route.low or b"<script" in route.low or "<!" in html):
+        note, lost = in_tree(html, only_links=True)
+        return *_finished(_through_the_gate(note), html), (*kinds_of(route.foreign), *lost * (DROPPED_LINKS,))
+    saved = tidied(html)
+    if not saved.is_html:
+        return plain_note(html), True, ()
+    check_references(saved.html)
+    note, lost = in_tree(saved.html) if saved.needs_tree else (saved.html, 0)
+    gone = tuple((saved.dropped + Counter({DROPPED_LINKS: lost})).elements())
+    return *_finished(_through_the_gate(note), html), gone
+
+
+def _through_the_gate(html: str) -> str:
     # The parser drops a byte order mark at the start, but only one.
-    cleaned = _cleaner().clean(prepared(parsable)).lstrip("\ufeff")
+    return gate().clean(html).lstrip(BYTE_ORDER_MARK)
+
+
+def _keeps_links(low: bytes, cleaned: str) -> bool:
+    """Whether every address of a link stayed as it is; of others there is something to be saved."""
+    return low.count(b"href") == cleaned.count('<a href="') and not _ODD_HREF.search(cleaned)
+
+
+def _finished(cleaned: str, html: str) -> tuple[str, bool]:
+    if "<" not in cleaned:
+        # Read again it is plain text, in which lines end where they did not here.
+        return cleaned.replace("\r", " ").replace("\n", " "), True
     if "<a" not in cleaned:
         return keep_first_newlines(cleaned), cleaned == html or is_settled(cleaned)
     if _ODD_HREF.search(cleaned):
@@ -93,15 +150,9 @@ def _sanitized_once(html: str) -> tuple[str, bool]:
 
 
 def _mend_href(link: re.Match[str]) -> str:
-    """A link's start with the address as browsers read it, or without it if only the page's own would complete it.
-
-    `https:path` is such a one: nh3 takes it for absolute, but on a page of that scheme it leads to the page's host.
-    """
-    address = link[1]
-    for dropped in "\t\n\r":
-        address = address.replace(dropped, "")
-    address = address.strip(_CONTROLS_AND_SPACE)
-    return f'<a href="{address}"' if _ADDRESS.fullmatch(address) else "<a"
+    """A link's start with the address as browsers read it, or without it if it leads nowhere by itself."""
+    address = mended(link[1])
+    return "<a" if address is None else f'<a href="{address}"'
 
 
 def _encodable(html: str) -> str:
@@ -112,18 +163,3 @@ def _encodable(html: str) -> str:
     except UnicodeEncodeError:
         return html.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return html
-
-
-@cache
-def _cleaner() -> "nh3.Cleaner":
-    import nh3
-
-    return nh3.Cleaner(
-        tags=set(ALLOWED_TAGS),
-        clean_content_tags=set(DROPPED_WITH_CONTENT),
-        attributes={"a": {"href"}, "*": set()},  # without "*" nh3 lets `lang` and `title` stay everywhere
-        url_schemes={"http", "https", "mailto"},
-        url_relative="deny",
-        link_rel="nofollow noopener noreferrer",
-        strip_comments=True,
-    )

@@ -1,63 +1,89 @@
-"""Bounds for hostile HTML: a small note can stand for gigabytes, and a parser needs n x n steps for some.
+"""Bounds for hostile HTML: parsers need n x n steps for some, and some shapes never come to rest.
 
-Belongs here: what is too much, and the plain text that is left then. Not here: sanitizing (`html.py`).
+A bound refuses with a code; it never changes a note. What is beyond one is no note that a person wrote, or one that
+would be too long anyway.
+
+Belongs here: what is too much, and how it is refused. Not here: sanitizing (`html.py`).
 """
 
 import re
 from html import unescape
 from typing import Final
 
-from cdp_pipelines.domain.contact_notes.html_names import DROPPED_WITH_CONTENT
+from cdp_pipelines.domain.contact_notes.html_names import ALLOWED_TAGS, DROPPED_WITH_CONTENT, LINES
+from cdp_pipelines.domain.contact_notes.html_plain import escaped
+from cdp_pipelines.domain.errors import PermanentFailure
 
-MOST_TAGS: Final = 10_000
-"""Signs `<` in a note that is parsed. One with more could only fit into 10,000 characters as its bare text."""
-MOST_SEPARATORS: Final = 20_000
-"""Signs in a long note that may stand between attributes, each of which is compared with all before it, or begin an
-entity, at each of which nh3 looks at what is left of the note."""
-MOST_MARKED_FORMATS: Final = 20
-"""Formatting tags in a long note whose attributes could not be taken off."""
+LONGEST_NOTE: Final = 10_000
+"""Characters of a sanitized note, its markup included."""
+MOST_TAGS: Final = 20_000
+"""Signs `<` in a note that is parsed."""
+MOST_REFERENCES: Final = 20_000
+"""Signs `&` in the texts of a note: at each, nh3 looks at what is left of the note. Each is a character at least."""
 
-_MANY_TAGS: Final = 500
-_LONG: Final = 60_000
+NOTE_TOO_LONG: Final = "NOTE_TOO_LONG"
+NOTE_TOO_COMPLEX: Final = "NOTE_TOO_COMPLEX"
 
-_SPACE: Final = r"[ \t\n\r\f]"
-_VALUE: Final = r"""(?:"[^"]*"|'[^']*'|[^ \t\n\r\f"'=<>`]+)"""
-_ATTRIBUTE: Final = rf"""{_SPACE}+[^ \t\n\r\f"'=<>/`]+(?:{_SPACE}*={_SPACE}*{_VALUE})?"""
-# A start tag so regular that every parser ends it at the same sign. Not of links, whose attributes mean something.
-_START_TAG: Final = re.compile(
-    rf"<(?![aA][ \t\n\r\f/>])([a-zA-Z][^ \t\n\r\f/<>]*)(?:{_ATTRIBUTE}){{1,50}}{_SPACE}*(/?)>"
-)
-_MARKED_FORMAT: Final = re.compile(
-    r"<(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)[ \t\n\r\f/](?!>)", re.IGNORECASE
-)
 _TAG: Final = re.compile(r"<(/?[a-zA-Z][^ \t\n\r\f/<>]*|[!?/])[^<>]*>")
-_BYTE_ORDER_MARK: Final = "\ufeff"
+_STAYING_TAG: Final = re.compile(rf"<(?:{'|'.join(sorted(ALLOWED_TAGS))})[ \t\n\r\f/>]", re.IGNORECASE)
+_LINES: Final = frozenset({
+    *LINES, "blockquote", "br", "div", "dd", "dl", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p",
+    "pre", "table", "tr", "ul",
+})  # fmt: skip
 
 
-def bounded(html: str) -> str | None:
-    """The HTML as it may be parsed: nearly always as it came. None: not at all, only its `plain_text` may stay.
+class NoteRefused(PermanentFailure):
+    """A note that cannot become one of the CDP's. It is never cut and never flattened."""
 
-    A formatting tag that was left open is opened anew in every paragraph after it, at most three times if all look
-    the same, but every single one if their attributes differ: 2,000 such tags before 2,000 paragraphs make a gigabyte.
-    Attributes never stay (but on links), so in a note of many tags, or a long one, they go before it is parsed.
+
+class NoteTooLong(NoteRefused):
+    """A sanitized note has more characters than the CDP takes. `length` says how many it has, at least."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__(
+            NOTE_TOO_LONG,
+            f"The sanitized note has {length:,} characters; at most {LONGEST_NOTE:,} fit. Shorten it in the CRM.",
+            details={"length": length},
+        )
+        self.length = length
+
+
+class NoteTooComplex(NoteRefused):
+    """A note's markup is more than a parser should be given."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            NOTE_TOO_COMPLEX, f"The note's HTML {problem}. Save it as simpler text in the CRM.", details={}
+        )
+
+
+def check_tags(html: str) -> None:
+    """Refuse what has too many tags to be looked at.
+
+    Raises:
+        NoteRefused: too long, if the tags that would stay are too long by themselves; too complex otherwise.
     """
     tags = html.count("<")
-    if tags > MOST_TAGS:
-        return None
-    if tags <= _MANY_TAGS and len(html) <= _LONG:
-        return html
-    bare = _START_TAG.sub(r"<\1\2>", html)
-    if sum(1 for _ in _MARKED_FORMAT.finditer(bare)) > MOST_MARKED_FORMATS:
-        return None
-    if len(bare) > _LONG and sum(map(bare.count, " \t\n\r\f/\"'&")) > MOST_SEPARATORS:
-        return None
-    return bare
+    if tags <= MOST_TAGS:
+        return
+    least = 3 * sum(1 for _ in _STAYING_TAG.finditer(html))
+    raise NoteTooLong(least) if least > LONGEST_NOTE else NoteTooComplex(f"has {tags:,} tags; at most {MOST_TAGS:,}")
+
+
+def check_references(html: str) -> None:
+    """Refuse what stands for more characters than fit.
+
+    Raises:
+        NoteTooLong: always when refused.
+    """
+    if html.count("&") > MOST_REFERENCES:
+        raise NoteTooLong(html.count("&"))
 
 
 def plain_text(html: str) -> str:
-    """What is left without any tag, escaped. Sanitizing it once more changes nothing.
+    """What is left without any tag, escaped, its lines apart: for callers who want no refusal.
 
-    Made with one look at every sign, whatever the input: this is where those end that no parser should see.
+    Made with one look at every sign, whatever the input. Sanitizing it once more changes nothing.
     """
     kept: list[str] = []
     hidden: str | None = None
@@ -66,16 +92,11 @@ def plain_text(html: str) -> str:
         name = tag[1].lower()
         if hidden is None:
             kept.append(html[end : tag.start()])
+            kept.append(" " if name.removeprefix("/") in _LINES else "")
             hidden = name if name in DROPPED_WITH_CONTENT else None
         elif name == f"/{hidden}":
             hidden = None
         end = tag.end()
     if hidden is None:
         kept.append(html[end:])
-    return _escaped(unescape("".join(kept)))
-
-
-def _escaped(text: str) -> str:
-    """As a serializer of HTML writes text, without the signs that a parser drops or changes."""
-    text = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n").lstrip(_BYTE_ORDER_MARK)
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\xa0", "&nbsp;")
+    return escaped(unescape("".join(kept))).replace("\n", " ")

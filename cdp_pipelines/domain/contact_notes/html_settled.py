@@ -3,14 +3,14 @@ which would only find that out, need not be made.
 
 nh3 writes a tree as properly nested tags. Reading them gives another tree only where HTML ends or moves elements by
 itself; of the tags that stay in a note those are: a block in a paragraph, a link in a link, a heading in a heading, an
-item in an item without a list between, and `<pre>`, whose first newline parsers drop (HTML standard, "in body"). What
-is doubtful is not wrong, it only takes the second pass.
+item in an item without a list between, anything in a table that is in no cell, and `<pre>`, whose first newline parsers
+drop (HTML standard, "in body", "in table"). What is doubtful is not wrong, it only takes the second pass.
 
 Belongs here: recognizing. Not here: sanitizing (`html.py`); nothing is let through that nh3 did not write.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 _MOST_TAGS: Final = 500
@@ -18,10 +18,24 @@ _LONGEST: Final = 60_000
 """As in `html_limits.bounded`, beyond which a pass does more than to parse."""
 
 _LINK: Final = re.compile("</?a(?=[ >])")
-_BLOCK: Final = re.compile("<(/?(?:p|li|ul|ol|div|h[1-6]|blockquote))>")
+_BLOCK: Final = re.compile(r"<(/?(?:p|li|ul|ol|div|h[1-6r]|blockquote|d[ltd]|t[rdh]|table|tbody|thead|tfoot|caption))>")
+# Between the cells of a table only its own tags and blanks may be; parsers move all else before it.
+_MOVED: Final = re.compile(
+    r"(?:<table>|</?(?:tr|tbody|thead|tfoot)>|</(?:td|th|caption)>)[ \t\n\f]*+"
+    r"(?!</?(?:t[rdh]|table|tbody|thead|tfoot|caption)>)"
+)
 _LINES: Final = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6"})
 _ENDS_OF_LINES: Final = frozenset(f"/{name}" for name in _LINES)
-_BEFORE_ITEM: Final = frozenset({"ul", "ol", "/li"})
+_PARTS: Final = frozenset({"table", "/caption", "/thead", "/tbody", "/tfoot"})
+_BEFORE: Final[Mapping[str, frozenset[str]]] = {
+    "li": frozenset({"ul", "ol", "/li"}),
+    **dict.fromkeys(("dd", "dt"), frozenset({"dl", "/dd", "/dt"})),
+    "caption": frozenset({"table"}),
+    **dict.fromkeys(("thead", "tbody", "tfoot"), _PARTS),
+    "tr": frozenset({"thead", "tbody", "tfoot", "/tr"}),
+    **dict.fromkeys(("td", "th"), frozenset({"tr", "/td", "/th"})),
+}
+"""The tag that an element of a list or a table follows, where both stay in their place."""
 
 
 def is_settled(note: str) -> bool:
@@ -30,8 +44,9 @@ def is_settled(note: str) -> bool:
         return False
     if "<a " in note and not _links_are_apart(note):
         return False
-    # Blocks alone, as divisions, stay where they are.
-    return not ("<p>" in note or "<li>" in note or "<h" in note) or _blocks_stay(_BLOCK.findall(note))
+    if "<table>" in note and _MOVED.search(note):
+        return False
+    return _blocks_stay(_BLOCK.findall(note))
 
 
 def _links_are_apart(note: str) -> bool:
@@ -46,7 +61,7 @@ def _blocks_stay(tags: Sequence[str]) -> bool:
         if tag in _ENDS_OF_LINES:
             in_lines = False
         elif tag[0] != "/":
-            if in_lines or (tag == "li" and before not in _BEFORE_ITEM):
+            if in_lines or (tag in _BEFORE and before not in _BEFORE[tag]):
                 return False
             in_lines = tag in _LINES
         before = tag

@@ -1,47 +1,42 @@
-"""The step before sanitizing, on a tree from a real HTML5 parser: mentions become text, foreign tags lose the tag.
+"""What only a tree can tell, from a real HTML5 parser: mentions become text, links that may not stay their text and
+target, hidden elements go, lines that a style kept are kept.
 
-Nothing here makes a note safe: `html.py` does, after this. Most notes need no such step and never come here.
+Nothing here makes a note safe: `html_gate.py` does, after this. Most notes need no such step and never come here.
 """
 
 import re
 from html import unescape
 from typing import TYPE_CHECKING, Final
 
-from cdp_pipelines.domain.contact_notes.html_names import ALLOWED_TAGS, DROPPED_WITH_CONTENT, PLAIN_TAGS
+from cdp_pipelines.domain.contact_notes.html_links import destination, leads_to_profile, tells
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-_TAG_NAME: Final = re.compile(r"<([a-zA-Z][^ \t\n\r\f/>]*)")
-_TEMPLATE_TAG: Final = re.compile(r"</?template(?: [^<>]*)?>")
-_HIDDEN: Final = ", ".join(sorted(DROPPED_WITH_CONTENT))
-_STAYING: Final = ALLOWED_TAGS | DROPPED_WITH_CONTENT | {"template"}
-
 # Parsers drop the first newline in these, so what a serializer writes needs one more to say the same.
-_FIRST_NEWLINE: Final = re.compile(r"(<(?:pre|listing|textarea)(?: [^<>]*)?>)\n")
+_FIRST_NEWLINE: Final = re.compile(r"(<pre(?: [^<>]*)?>)\n")
+# Of what a serializer wrote, in which no text has a "<".
+_LINE_TAG: Final = re.compile(
+    r"</?(?:blockquote|br|caption|dd|div|dl|dt|h[1-6]|hr|li|ol|p|pre|table|tbody|tfoot|thead|tr|ul)(?: [^<>]*)?>"
+)
+_TAGS_APART: Final = re.compile(rf"(?:{_LINE_TAG.pattern}|</?t[dh](?: [^<>]*)?>)+")
+_TAG: Final = re.compile(r"<[^<>]*>")
+_LINE_END: Final = "\0"  # in no text that a parser read
 
-_ORIGIN: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?(?://[^/]*)?", re.IGNORECASE)
-_PROFILE_PATH: Final = re.compile(r"(?:.*/)?users/[^/]+/edit_user/?", re.IGNORECASE)
-_CONTROLS_AND_SPACE: Final = "".join(map(chr, range(0x21)))
 
+def in_tree(html: str, *, only_links: bool = False) -> tuple[str, int]:
+    """The note after this step, and how many links did not stay. `only_links`: nothing else is to be done."""
+    from selectolax.lexbor import LexborHTMLParser
 
-def prepared(html: str) -> str:
-    """The note as nh3 may have it: each mention as its text, and no tag of which nh3 would drop the text too.
-
-    A mention is a link with `data-user-id`, or one to the CRM's `/users/{id}/edit_user`. A note with neither comes
-    back as it is: writing a tree out changes more than it must.
-    """
-    names = _tag_names(html)
-    if not names <= PLAIN_TAGS:
-        tree = _without_foreign_tags(html)
-        _mentions_to_text(tree)
-    elif "a" in names and _may_mention(html):
-        tree = _parsed(html)
-        if not _mentions_to_text(tree):
-            return html
-    else:
-        return html
-    return keep_first_newlines(tree.html or "")
+    tree = LexborHTMLParser(html, is_fragment=True)
+    if not only_links:
+        for hidden in reversed(tree.css("[hidden]")):  # inner ones first: what is in one taken out is no more
+            hidden.decompose()
+        _keep_lines(tree)
+    lost = 0
+    for link in reversed(tree.css("a")):
+        lost += _link(tree, link)
+    return keep_first_newlines(tree.html or ""), lost
 
 
 def keep_first_newlines(html: str) -> str:
@@ -49,66 +44,63 @@ def keep_first_newlines(html: str) -> str:
     return _FIRST_NEWLINE.sub("\\1\n\n", html) if ">\n" in html else html
 
 
-def _tag_names(html: str) -> set[str]:
-    """Where not all are plain as they are: in small letters, and without those of Office's kind, as `o:p`.
-
-    No name of SVG or MathML has a colon, so nh3 keeps the text in them.
-    """
-    names = set(_TAG_NAME.findall(html))
-    return names if names <= PLAIN_TAGS else {name.lower() for name in names if ":" not in name}
-
-
-def _parsed(html: str) -> "LexborHTMLParser":
-    from selectolax.lexbor import LexborHTMLParser
-
-    return LexborHTMLParser(html, is_fragment=True)
-
-
-def _without_foreign_tags(html: str) -> "LexborHTMLParser":
-    """The tree without the tags that are not allowed; what is in them stays."""
-    tree = _unwrapped(html)
-    if tree.css_first("template"):
-        # What is inside a template is in a tree of its own; written out, its tags are all that makes it one.
-        tree = _unwrapped(_TEMPLATE_TAG.sub("", tree.html or ""))
-    return tree
-
-
-def _unwrapped(html: str) -> "LexborHTMLParser":
-    tree = _parsed(html)
-    for node in tree.css("*"):
-        if node.tag not in _STAYING:
-            node.unwrap(delete_empty=True)
-    return tree
-
-
-def _mentions_to_text(tree: "LexborHTMLParser") -> bool:
-    """Put its text in the place of each mention. True if there was one."""
-    mentions = [link for link in tree.css("a") if _is_mention(link)]
-    for mention in reversed(mentions):  # inner ones first: what is in one that was taken out must not be touched
-        for hidden in mention.css(_HIDDEN):
-            hidden.decompose()
-        mention.replace_with(mention.text())
-    return bool(mentions)
-
-
-def _may_mention(html: str) -> bool:
-    """True for every note with a mention, and for few others: parsing is dear."""
-    if "data-user-id" in html.lower():
-        return True
-    text = unescape(html) if "&" in html else html
-    for dropped in "\t\n\r":  # browsers drop them from an address
-        text = text.replace(dropped, "")
-    return "edit_user" in text.lower()
-
-
-def _is_mention(link: "LexborNode") -> bool:
+def _link(tree: "LexborHTMLParser", link: "LexborNode") -> bool:
+    """Whether the link was one that did not stay; a mention is none."""
     attributes = link.attributes
-    return "data-user-id" in attributes or _leads_to_profile(attributes.get("href") or "")
+    href = attributes.get("href")
+    if "data-user-id" in attributes or leads_to_profile(href or ""):
+        _to_text(tree, link)
+        return False
+    if "href" not in attributes:
+        return False
+    address, target = destination(href or "")
+    if address is not None:
+        if address != href:
+            link.attrs["href"] = address
+        return False
+    text = link.text()
+    if not text.strip():
+        link.insert_before(target)
+    elif target and not tells(text, target):
+        link.insert_after(f" ({target})")
+    link.unwrap(delete_empty=True)
+    return bool(target)
 
 
-def _leads_to_profile(href: str) -> bool:
-    """Whether a browser on the CRM's page would open `/users/{id}/edit_user`, of whatever host."""
-    for dropped in "\t\n\r":
-        href = href.replace(dropped, "")
-    path = re.split("[?#]", href.strip(_CONTROLS_AND_SPACE), maxsplit=1)[0].replace("\\", "/")
-    return _PROFILE_PATH.fullmatch(_ORIGIN.sub("", path, count=1)) is not None
+def _to_text(tree: "LexborHTMLParser", mention: "LexborNode") -> None:
+    """Put its text in the place of a mention, its lines and words as far apart as they were."""
+    inner = mention.inner_html or ""
+    if "<" not in inner:
+        mention.replace_with(mention.text())
+        return
+    inner = _TAGS_APART.sub(lambda tags: _LINE_END if _LINE_TAG.search(tags[0]) else " ", inner)
+    lines = [line for line in unescape(_TAG.sub("", inner)).split(_LINE_END) if line.strip()]
+    for number, line in enumerate(lines):
+        if number:
+            mention.insert_before(tree.create_node("br"))
+        mention.insert_before(line)
+    mention.decompose()
+
+
+def _keep_lines(tree: "LexborHTMLParser") -> None:
+    """Line ends that a style showed become elements."""
+    for element in tree.css('[data-lines="1"]'):
+        for node in list(element.traverse(include_text=True)):
+            if node.is_text_node and "\n" in (node.text_content or "").strip() and _shows_lines(node):
+                lines = (node.text_content or "").split("\n")
+                for number, line in enumerate(lines):
+                    if number:
+                        node.insert_before(tree.create_node("br"))
+                    node.insert_before(line)
+                node.decompose()
+
+
+def _shows_lines(text: "LexborNode") -> bool:
+    """Whether the innermost element that says so shows line ends; in `pre` they are shown anyway."""
+    node = text.parent
+    while node is not None and node.tag != "pre":
+        says = node.attributes.get("data-lines")
+        if says is not None:
+            return says == "1"
+        node = node.parent
+    return False

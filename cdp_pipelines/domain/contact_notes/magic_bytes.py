@@ -83,6 +83,9 @@ _LIVE_XML: Final = re.compile(
     re.IGNORECASE,
 )
 _SCRIPT_TAG: Final = re.compile(rb"<(?:[\w.-]+:)?script\b", re.IGNORECASE)
+# What the WHATWG's sniffing standard calls binary data: no text has it.
+_BINARY: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+_UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 _BYTE_ORDER_MARKS: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
@@ -106,12 +109,29 @@ def danger(head: bytes) -> str | None:
 
 
 def is_plain_text(head: bytes) -> bool:
-    """Whether it is text, in any encoding, without scripts."""
+    """Whether it is text, in any encoding, that nobody takes for anything else, without scripts."""
     if signature(head) is not None or danger(head) is not None:
         return False
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if head.startswith(_UTF_16_MARKS):
         head = head.replace(b"\x00", b"")
     return b"\x00" not in head and not _SCRIPT_TAG.search(head)
+
+
+def reads_as_text(head: bytes) -> bool:
+    """Whether it can be shown as text, whatever it begins with: "MZ 4", "#!", "<b>", "ID3 tags"; a PDF is none."""
+    if head.startswith(_UTF_16_MARKS):
+        head = head.replace(b"\x00", b"")
+    return not head.startswith(b"%PDF-") and _BINARY.search(head) is None
+
+
+def is_audio_only(head: bytes) -> bool:
+    """Whether a format that holds sound as well as pictures says that it holds sound alone."""
+    return head[4:12] in (b"ftypM4A ", b"ftypM4B ") or (head.startswith(b"OggS") and b"theora" not in head)
+
+
+def is_spreadsheet(head: bytes) -> bool:
+    """Whether a zip begins as office programs write spreadsheets."""
+    return b"xl/" in head or b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet" in head
 
 
 def _boxed(head: bytes) -> str | None:

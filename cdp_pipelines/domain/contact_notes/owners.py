@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
 from cdp_pipelines.domain.crm_records import CrmUser, email_key
+from cdp_pipelines.domain.launchpad_users import DEACTIVATED
 
 UNKNOWN_LABEL: Final = "[Legacy CRM User]"
 LONGEST_LABEL: Final = 200
@@ -38,9 +39,9 @@ def known_owners(
 ) -> dict[int, Owner]:
     """The owners that these CRM users are, by id, each worked out once for all its notes.
 
-    `sso_ids` is what the launchpad said of their emails (folded to lower case). A user deleted in the CRM keeps their
-    name as a label, whatever the launchpad knows. `unanswered` are the emails of which it has said nothing, because it
-    was away.
+    `sso_ids` is what the launchpad said of their emails (folded to lower case). A user deleted in the CRM, or
+    deactivated in the launchpad, keeps their name as a label. `unanswered` are the emails of which it has said nothing,
+    because it was away.
     """
     return {number: _owner(user, sso_ids, unanswered) for number, user in users.items()}
 
@@ -64,7 +65,7 @@ def shown_author(note: Mapping[str, Any], names: Mapping[str, str]) -> str:
 def _owner(user: CrmUser, sso_ids: Mapping[str, str], unanswered: Collection[str]) -> Owner:
     key = email_key(user.email) if user.email and not user.deleted else ""
     sso_id = sso_ids.get(key) if key else None
-    if sso_id is not None:
+    if sso_id is not None and sso_id != DEACTIVATED:
         return Owner(sso_id, None, None)
     name = " ".join((user.full_name or "").split())[:LONGEST_LABEL]
     labeled = Owner("", name, OWNER_LABELED) if name else _UNKNOWN

@@ -5,9 +5,9 @@ Belongs here: pure naming. Not here: uploading (`resources/`), recording (`store
 
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
-from urllib.parse import quote
 
 from cdp_pipelines.domain.entity_export.entities import Entity
+from cdp_pipelines.domain.object_keys import company_segment
 
 FileFormat: TypeAlias = Literal["CSV", "JSON", "NDJSON", "XLSX"]
 FORMATS: Final[tuple[FileFormat, ...]] = ("CSV", "JSON", "NDJSON", "XLSX")
@@ -46,12 +46,14 @@ def company_prefix(company_sso_id: str) -> str:
 
     Characters that keys bear badly are percent-encoded, so different companies stay different.
     """
-    segment = quote(company_sso_id, safe="", errors="surrogatepass")
-    return f"{'%2E' if segment == '.' else segment.replace('..', '%2E%2E')}/exports/"
+    return f"{company_segment(company_sso_id)}/exports/"
 
 
 def key_stem(company_sso_id: str, entity: Entity, *, now: datetime, unique: str) -> str:
-    """`{company_sso_id}/exports/{year}/{month}/{plural}-{uuid}`, without what follows the name."""
+    """`{company_sso_id}/exports/{year}/{month}/{plural}-{uuid}`, without what follows the name.
+
+    The uuid begins with the mark of the request; see `domain.object_keys`.
+    """
     return f"{company_prefix(company_sso_id)}{now:%Y}/{now:%m}/{entity.plural}-{unique}"
 
 

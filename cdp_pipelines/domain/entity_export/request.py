@@ -35,7 +35,7 @@ PARAMETERS: Final = (
 MAX_FIELDS: Final = 200
 MAX_FIELD_NAME: Final = 200
 DEFAULT_FORMAT: Final[FileFormat] = "CSV"
-CACHE_VERSION: Final = 1
+CACHE_VERSION: Final = 2
 """Raise it when the same request on the same data would give another file."""
 
 _EXPORT_ID: Final = re.compile(r"exp_[0-9A-Za-z_-]{1,64}")
@@ -215,8 +215,7 @@ def _order(entity: Entity, raw: object) -> Order | None:
             f"{', '.join(allowed)}.",
             allowed_order=[sign + key for key in allowed for sign in ("", "-")],
         )
-    by = next((each for each in entity.fields if each.name == name), None) or Field(name)
-    return Order(by, descending=str(raw).startswith("-"))
+    return Order(entity.ordered_by(name), descending=str(raw).startswith("-"))
 
 
 def _filters(entity: Entity, parameters: Mapping[str, Any], now: datetime, zone: ZoneInfo) -> FilterNode | None:
@@ -244,7 +243,8 @@ def _campaigns(entity: Entity, parameters: Mapping[str, Any]) -> FilterNode | No
         isinstance(value, str) and 0 < len(value) <= _LONGEST_TEXT for value in asked
     ):
         raise FilterProblem("campaign_ids", f"must be a list of at most {MAX_VALUES:,} campaign ids")
-    return Condition(Filter("campaign_ids", paths=("campaign_id",)), tuple(Comparison("eq", v) for v in asked))
+    field = next((each for each in entity.fields if each.name == "campaign_id"), Field("campaign_id"))
+    return Condition(Filter.of("campaign_ids", field), tuple(Comparison("eq", value) for value in asked))
 
 
 def _zone(raw: object) -> ZoneInfo:

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeAlias
 
+from cdp_pipelines.domain.failure_words import program_message
 from cdp_pipelines.domain.public_address import is_public_address
-from cdp_pipelines.domain.web_address import FetchBlocked, FetchPolicy, WebAddress, read_address
+from cdp_pipelines.domain.web_address import FetchBlocked, FetchPolicy, WebAddress, read_address, refuse_blanks
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - what secrets begin with
 TOLERANCE_SECONDS: Final = 300
@@ -79,7 +80,7 @@ def _data(export: Mapping[str, Any], event: WebhookEvent) -> dict[str, Any]:
     error = export.get("error")
     if event == "export.error":
         error = error if isinstance(error, Mapping) else {}
-        data["error"] = {"code": error.get("code"), "message": error.get("message")}
+        data["error"] = {"code": error.get("code"), "message": program_message(error, export.get("locale"))}
     return data
 
 
@@ -162,6 +163,7 @@ def read_webhook_address(url: object, trusted: TrustedHosts) -> WebAddress:
         raise FetchBlocked("The address must be a text such as https://hooks.example.com/exports.")
     if len(url) > LONGEST_URL:
         raise FetchBlocked(f"The address is longer than {LONGEST_URL:,} characters.")
+    refuse_blanks(url)
     address = read_address(url)
     if (address.host, address.port) in trusted:
         return address

@@ -29,7 +29,14 @@ def csv_texts(text_of: CellOf[str]) -> CellsOf[str]:
         except TypeError:
             pass  # Not all of them are texts.
         return [
-            value if type(value) is str and value and value[0] not in SUSPECT_FIRST else text_of(value)
+            value
+            # No separator that could begin a cell inside it, and of the others none is printable.
+            if type(value) is str
+            and value
+            and value[0] not in SUSPECT_FIRST
+            and ";" not in value
+            and value.isprintable()
+            else text_of(value)
             for value in values
         ]
 

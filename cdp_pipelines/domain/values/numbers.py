@@ -144,15 +144,12 @@ def currency_csv(text_of: TextOf) -> Callable[[Any, Any], str]:
     def cell(value: Any, code: Any) -> str:
         if type(value) is int and type(code) is str and code.isalpha() and -EXACT_INTEGER <= value <= EXACT_INTEGER:
             text = f"{code} {value:,}"
-        else:
-            number = to_number(value)
-            if number is None:
-                return text_of(value)
-            label = _label(code)
-            if not label:
-                return _grouped(number)
-            text = f"{label} {_grouped(number)}"
-        return text if text[0] not in SUSPECT_FIRST else guard_csv(text)
+            return text if text[0] not in SUSPECT_FIRST else guard_csv(text)
+        number = to_number(value)
+        if number is None:
+            return text_of(value)
+        label = _label(code)
+        return guard_csv(f"{label} {_grouped(number)}") if label else _grouped(number)
 
     return cell
 

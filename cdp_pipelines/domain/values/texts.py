@@ -35,9 +35,9 @@ def text_writer(guard: Guard, iso: IsoOf) -> TextOf:
         if value is True or value is False:
             return "true" if value else "false"
         if type(value) is list or isinstance(value, _JSON_TYPES):
-            # It begins with a bracket or a brace, which no guard minds, unless JSON could not write it.
+            # It begins with a bracket or a brace, and of the separators only one stands in JSON as it is.
             text = to_json(value)
-            return text if text[0] in "[{" else guard(text)
+            return text if text[0] in "[{" and ";" not in text else guard(text)
         # Base64 may begin with a plus, and anything may stand in what an unknown type prints.
         return _scalar(value, iso) or guard(_opaque(value))
 

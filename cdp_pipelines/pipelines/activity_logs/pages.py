@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from cdp_pipelines.domain.activity_logs.actors import (
     ACTOR_LIVE,
+    ACTOR_NAMED,
     ACTOR_SYSTEM,
     ACTOR_UNRESOLVED,
     is_user,
@@ -19,7 +20,6 @@ from cdp_pipelines.domain.activity_logs.audits import Audit
 from cdp_pipelines.domain.activity_logs.categories import CategoryTable, read_category_table
 from cdp_pipelines.domain.activity_logs.transform import (
     POST_SYNC_LIVE_FEED,
-    UNMAPPED_REFINEMENT,
     Draft,
     Settled,
     begin,
@@ -41,7 +41,7 @@ from cdp_pipelines.stores.activity_logs import ActivityLogs
 from cdp_pipelines.stores.category_overrides import CategoryOverrides
 from cdp_pipelines.stores.contact_links import ContactLinks
 
-_USUAL: Final = frozenset({ACTOR_LIVE, ACTOR_SYSTEM})
+_USUAL: Final = frozenset({ACTOR_LIVE, ACTOR_NAMED, ACTOR_SYSTEM})
 """The cases of actors that nobody needs to be told of."""
 _DEGRADED: Final = (ACTOR_UNRESOLVED, DEGRADED_ACTOR)
 
@@ -119,10 +119,8 @@ class AuditSource(MigrationSource):
                 continue
             document, case = finish(item, actors)
             degraded = case == DEGRADED_ACTOR
-            notes: tuple[str, ...] = () if case in _USUAL else _DEGRADED if degraded else (case,)
-            if item.classified.unmapped_refinement:
-                notes = (*notes, UNMAPPED_REFINEMENT)
-            outcomes.append(Ready(document, notes, DEGRADED_ACTOR if degraded else None))
+            of_actor: tuple[str, ...] = () if case in _USUAL else _DEGRADED if degraded else (case,)
+            outcomes.append(Ready(document, (*of_actor, *item.notes), DEGRADED_ACTOR if degraded else None))
         return outcomes
 
     def unfed(self, rows: Sequence[Audit], outcomes: Sequence[Outcome]) -> Collection[int]:
@@ -153,8 +151,8 @@ class AuditSource(MigrationSource):
         return feed_mark(audit.id, contact.customer_id, audit.created_at, document)
 
     def noticed(self) -> Mapping[str, int]:
-        """The launchpad's outages."""
-        return self.users.new_outages()
+        """The launchpad's outages, and texts of the CRM that are of no known encoding."""
+        return {**self.users.new_outages(), **self.crm.noticed()}
 
     def evidence(self, row: Audit) -> Mapping[str, Any]:
         """See `MigrationSource.evidence`."""

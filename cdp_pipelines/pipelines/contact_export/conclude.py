@@ -10,6 +10,8 @@ from typing import Any, Final
 from cdp_pipelines.domain.contact_export.delivery import Outcome, variant_of
 from cdp_pipelines.domain.errors import CdpError
 from cdp_pipelines.domain.events import event_line
+from cdp_pipelines.domain.failure_words import failure_words
+from cdp_pipelines.domain.people_words import in_language
 from cdp_pipelines.pipelines.contact_export.deliver import notify, register_history, send_email
 from cdp_pipelines.pipelines.contact_export.services import ExportServices
 from cdp_pipelines.pipelines.exports.ending import remove_files
@@ -64,7 +66,12 @@ def fail(services: ExportServices, document: Document, error: CdpError) -> Outco
     if settled is not None:
         return settled
     job_id, company = document["job_id"], document["company_sso_id"]
-    document = {**document, "failure_reason": error.message, "result": None}
+    told = {
+        "error": {"code": error.code, "message": error.message, "details": error.details},
+        "failure_reason": in_language(failure_words(error.code), document.get("locale")),
+        "result": None,
+    }
+    document = {**document, **told}
     cleanup_pending = not remove_files(services, document)
     try:
         send_email(services, document, "failed")
@@ -72,18 +79,15 @@ def fail(services: ExportServices, document: Document, error: CdpError) -> Outco
         logger.warning("[%s] failure email not sent (%s); the sweeper tries again", job_id, exc.code)
     notify(services, document, "failed")
     _audit(services, document, "failed")
-    changes: Document = {
-        "failure_reason": error.message,
-        "error": {"code": error.code, "message": error.message, "details": error.details},
-        "result": None,
-        **({"cleanup_pending": True} if cleanup_pending else {}),
-    }
+    changes: Document = {**told, **({"cleanup_pending": True} if cleanup_pending else {})}
     if not services.jobs.end(job_id, company, "failed", now=services.now(), changes=changes):
         return None
     logger.info(
         event_line("cdp_export_customer_failed", request_id=job_id, company_sso_id=company, failure_reason=error.code)
     )
-    alert_once(services, f"export_failed:{job_id}", f"Contact export {job_id} failed: {error.code}.")
+    # The user is told what happened to them; the cause is for operators.
+    logger.error("[%s] failed: %s", job_id, error)
+    alert_once(services, f"export_failed:{job_id}", f"Contact export {job_id} failed: {error}")
     return "failed"
 
 

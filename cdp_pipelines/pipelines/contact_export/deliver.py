@@ -16,6 +16,7 @@ from cdp_pipelines.domain.contact_export.messages import MessageFacts, compose, 
 from cdp_pipelines.domain.contact_export.request import FileFormat
 from cdp_pipelines.domain.errors import CdpError, PermanentFailure
 from cdp_pipelines.domain.events import event_line
+from cdp_pipelines.domain.failure_words import failure_reason
 from cdp_pipelines.domain.timezones import resolve_timezone
 from cdp_pipelines.pipelines.contact_export.services import ExportServices
 from cdp_pipelines.pipelines.exports.heartbeat import Beat
@@ -125,7 +126,7 @@ def message_facts(document: Document, *, attached: bool = False) -> MessageFacts
         truncated=document.get("truncated") is True,
         matched_count=document.get("matched_count"),
         attached=attached,
-        failure_reason=document.get("failure_reason"),
+        failure_reason=failure_reason(document.get("error"), document.get("locale")),
         warnings=tuple(document.get("warnings") or ()),
     )
 

@@ -13,6 +13,7 @@ import dagster as dg
 from cdp_pipelines.domain.contact_export.delivery import Outcome, outcome_of, variant_of
 from cdp_pipelines.domain.errors import CancelRequested, PermanentFailure
 from cdp_pipelines.domain.events import event_line
+from cdp_pipelines.domain.people_words import all_in_language
 from cdp_pipelines.pipelines.contact_export import conclude, intake
 from cdp_pipelines.pipelines.contact_export.config import LoadRequestConfig
 from cdp_pipelines.pipelines.contact_export.deliver import notify, send_email, store_file
@@ -84,14 +85,14 @@ def render_file(
     document = owned_document(services, beat)
     with ending_badly(CONTACT_EXPORT, services, document, beat):
         plan = plan_export(services, intake.reread(services, document))
-        _announce(plan, beat)
+        _announce(plan, beat, document.get("locale"))
         path, tally, file_warnings = render(services, plan, work_directory.path(), beat)
         beat(
             total_records=tally.total,
             success_count=tally.written,
             failed_count=tally.failed,
             list_failed_rows=tally.listed,
-            warnings=[*plan.warnings, *file_warnings],
+            warnings=all_in_language([*plan.warnings, *file_warnings], document.get("locale")),
         )
         if outcome_of(plan.request.selection.mode, written=tally.written, failed=tally.failed) == "failed":
             raise PermanentFailure(
@@ -100,11 +101,11 @@ def render_file(
     yield dg.Output({"job_id": request_id, "path": str(path)})
 
 
-def _announce(plan: Plan, beat: Beat) -> None:
+def _announce(plan: Plan, beat: Beat, locale: object) -> None:
     beat(
         matched_count=plan.matched_count,
         truncated=plan.truncated,
-        warnings=list(plan.warnings),
+        warnings=all_in_language(plan.warnings, locale),
         exported_fields=[column.field.name for column in plan.columns],
         exported_layout_id=plan.layout_id,
     )

@@ -11,6 +11,7 @@ from cdp_pipelines.domain.contact_export.request import MAX_EXPORT_ROWS, ExportR
 from cdp_pipelines.domain.contact_export.values import ContactRenderer, csv_renderer, sheet_columns, xlsx_renderer
 from cdp_pipelines.domain.errors import PermanentFailure, TransientFailure
 from cdp_pipelines.domain.failures import CONTACT_NOT_FOUND, LISTED_ON_JOB, ROW_UNREADABLE, RowFailure
+from cdp_pipelines.domain.people_words import Words
 from cdp_pipelines.formats.table_file import TableFile, open_table
 from cdp_pipelines.pipelines.contact_export.services import ExportServices
 from cdp_pipelines.pipelines.exports.heartbeat import Beat
@@ -81,7 +82,12 @@ def _unknown_sources(reader: ContactReader, request: ExportRequest) -> list[str]
     unknown = len(asked - reader.known_sources(sorted(asked))) if asked else 0
     if not unknown:
         return []
-    return [f"{unknown} of the sources asked for {'is' if unknown == 1 else 'are'} on no customer and matched nothing."]
+    return [
+        Words(
+            f"{unknown} of the sources asked for {'is' if unknown == 1 else 'are'} on no customer and matched nothing.",
+            f"{unknown} dari sumber yang diminta tidak dimiliki pelanggan mana pun, sehingga tidak ada yang cocok.",
+        )
+    ]
 
 
 def render(services: ExportServices, plan: Plan, directory: Path, beat: Beat) -> tuple[Path, Tally, tuple[str, ...]]:

@@ -95,6 +95,6 @@ CONTACT_NOTES: Final = MigrationKind(
     rows_a_shard=250_000,
     person="owner",
     degraded_reason=DEGRADED_OWNER,
-    hanging=Hanging(("attachments",), _delete_files, _sweep_files),
+    hanging=Hanging(("attachments", "legacy_crm_note_id"), _delete_files, _sweep_files),
     failed_parts_note=ATTACHMENTS_FAILED,
 )

@@ -5,6 +5,7 @@ ours to mend, and starting again goes on.
 """
 
 import hashlib
+import logging
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,13 +15,18 @@ from tempfile import TemporaryFile
 from typing import Any, Final, TypeAlias
 
 from cdp_pipelines.domain.contact_notes.attachments import (
+    ATTACHMENT_ADDRESS_INVALID,
     ATTACHMENT_DOWNLOAD_FAILED,
+    ATTACHMENT_EMPTY,
     ATTACHMENT_SSRF_BLOCKED,
     ATTACHMENT_TOO_LARGE,
     ATTACHMENT_TYPE_MISMATCH,
+    ATTACHMENT_TYPES,
+    AttachmentType,
     CrmAttachment,
     asset_name,
     attachment_key,
+    attachment_type,
     company_folder,
     file_name_of,
     is_attachment_key,
@@ -37,7 +43,7 @@ from cdp_pipelines.pipelines.migrations.services import MigrationServices
 from cdp_pipelines.pipelines.migrations.source import Parts
 from cdp_pipelines.resources.object_store import ObjectStore
 from cdp_pipelines.resources.safe_http import SafeFetcher
-from cdp_pipelines.resources.safe_http_errors import FetchBlocked, FetchFailed, FetchTooLarge
+from cdp_pipelines.resources.safe_http_errors import AddressInvalid, FetchBlocked, FetchFailed, FetchTooLarge
 from cdp_pipelines.stores.contact_notes import ContactNotes
 
 FILES_AT_ONCE: Final = 8
@@ -49,16 +55,26 @@ STORED: Final = "attachments_stored"
 UNCHANGED: Final = "attachments_unchanged"
 FAILED: Final = ATTACHMENTS_FAILED
 GONE: Final = "attachments_gone"
+SIZE_DIFFERS: Final = "attachments_size_differs"
+"""Stored, though they have not the size that the CRM says, nor had it when they were asked for again."""
 
 _SOURCE_TAG: Final = "source"
+_TYPE: Final = "type"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A file that is in the bucket, its size in bytes, and whether it was there before."""
+    """A file that is in the bucket, its size in bytes, what it is shown as, and whether it was there before.
+
+    `size_differs`: the CRM says another size, and so it was asked again, to the same effect.
+    """
 
     size_bytes: int
+    shown_as: AttachmentType
     unchanged: bool
+    size_differs: bool = False
 
 
 Result: TypeAlias = Carried | RowFailure
@@ -97,6 +113,8 @@ class NoteFiles:
                 parts.failed.append((result, _evidence(attachment)))
                 continue
             counts[UNCHANGED if result.unchanged else STORED] += 1
+            if result.size_differs:
+                counts[SIZE_DIFFERS] += 1
             entries[note.id].append(self._entry(note, attachment, result, files_root_url))
         parts.counts = dict(counts)
         return entries, parts
@@ -122,6 +140,8 @@ class NoteFiles:
                 continue
             counts[STORED] += 1
             counts[FAILED] -= 1
+            if result.size_differs:
+                counts[SIZE_DIFFERS] += 1
             added.append((note.id, self._entry(note, attachment, result, files_root_url)))
         for part in parts:
             found = known[str(part["source_id"])]
@@ -154,16 +174,21 @@ class NoteFiles:
         tag = _tag(attachment)
         there = None if store is None else store.facts(key)
         if there is not None and there.metadata.get(_SOURCE_TAG) == tag:
-            return Carried(there.size_bytes, unchanged=True)
+            return Carried(there.size_bytes, _stored_type(there.metadata, attachment), unchanged=True)
+        # A CRM that does not know says 0, or less.
+        expected = attachment.file_size if attachment.file_size and attachment.file_size > 0 else None
         # Without a name on the disk: a run that is killed leaves nothing behind.
         with TemporaryFile() as file:
             try:
-                fetched = fetcher.fetch(attachment.url, file, request_id=self._request_id)
+                fetched = fetcher.fetch(attachment.url, file, request_id=self._request_id, expected_bytes=expected)
             except (FetchBlocked, FetchTooLarge, FetchFailed) as exc:
                 return RowFailure(_part_id(note, attachment), _CODES[type(exc)], exc.message)
+            if not fetched.size_bytes:
+                return RowFailure(_part_id(note, attachment), ATTACHMENT_EMPTY, "the file has no bytes")
             problem = mismatch(fetched.head, attachment, fetched.content_type)
             if problem is not None:
                 return RowFailure(_part_id(note, attachment), ATTACHMENT_TYPE_MISMATCH, problem)
+            shown_as = attachment_type(attachment, fetched.head)
             if store is not None:
                 store.put_stream(
                     body=file,
@@ -171,13 +196,18 @@ class NoteFiles:
                     content_type=stored_content_type(attachment, fetched.head),
                     download_name=file_name_of(attachment),
                     request_id=self._request_id,
-                    metadata={_SOURCE_TAG: tag, "sha256": fetched.sha256},
+                    metadata={_SOURCE_TAG: tag, "sha256": fetched.sha256, _TYPE: shown_as},
                 )
-        return Carried(fetched.size_bytes, unchanged=False)
+        differs = expected is not None and not fetched.has_size(expected)
+        if differs:
+            _log.warning(
+                "%s has %d bytes, but %d in the CRM; request_id=%s", key, fetched.size_bytes, expected, self._request_id
+            )
+        return Carried(fetched.size_bytes, shown_as, unchanged=False, size_differs=differs)
 
     def _entry(self, note: CrmNote, attachment: CrmAttachment, carried: Carried, files_root_url: str) -> dict[str, Any]:
         company = self._documents.company_sso_id
-        return attachment_entry(company, note.id, attachment, carried.size_bytes, files_root_url)
+        return attachment_entry(company, note.id, attachment, carried.size_bytes, files_root_url, carried.shown_as)
 
     def _open(self) -> tuple[SafeFetcher, ObjectStore, ThreadPoolExecutor]:
         if self._opened is None:
@@ -188,6 +218,7 @@ class NoteFiles:
 
 
 _CODES: Final[Mapping[type, str]] = {
+    AddressInvalid: ATTACHMENT_ADDRESS_INVALID,
     FetchBlocked: ATTACHMENT_SSRF_BLOCKED,
     FetchTooLarge: ATTACHMENT_TOO_LARGE,
     FetchFailed: ATTACHMENT_DOWNLOAD_FAILED,
@@ -235,6 +266,11 @@ def _awaited(hold: Hold, futures: Sequence[Future[Result]]) -> list[Result]:
 
 def _part_id(note: CrmNote, attachment: CrmAttachment) -> str:
     return f"{note.id}/{asset_name(attachment)}"
+
+
+def _stored_type(metadata: Mapping[str, str], attachment: CrmAttachment) -> AttachmentType:
+    """As it was when the file was at hand; files that were stored before that was kept go by what is declared."""
+    return next((each for each in ATTACHMENT_TYPES if each == metadata.get(_TYPE)), attachment_type(attachment))
 
 
 def _tag(attachment: CrmAttachment) -> str:

@@ -3,6 +3,7 @@
 The same code serves migrating, reconciling and replaying, so that they cannot disagree.
 """
 
+from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -69,7 +70,7 @@ class NoteSource(MigrationSource):
         """What each note becomes, in the order of the page."""
         skipped = [in_scope(note, self._types) for note in rows]
         kept = [note for note, reason in zip(rows, skipped, strict=True) if reason is None]
-        contacts = self.contacts.find({str(note.person_id) for note in kept})
+        contacts = self.contacts.find({str(note.person_id) for note in kept if note.person_id is not None})
         users = self._users.users({note.creator_id for note in kept if note.creator_id is not None})
         sso_ids = self._users.sso_ids(users.values())
         owners = known_owners(users, sso_ids, self._users.unanswered(users.values(), sso_ids))
@@ -111,8 +112,8 @@ class NoteSource(MigrationSource):
         return self._files.carry_again(hold, parts, self.rows_by_id(ids), self._files_root_url)
 
     def noticed(self) -> Mapping[str, int]:
-        """The launchpad's outages."""
-        return self._users.new_outages()
+        """The launchpad's outages, and texts of the CRM that are of no known encoding."""
+        return Counter(self._users.new_outages()) + Counter(self._crm.noticed()) + Counter(self._notes.noticed())
 
     def evidence(self, row: CrmNote) -> Mapping[str, Any]:
         """See `MigrationSource.evidence`."""

@@ -80,7 +80,9 @@ def fail(services: EntityServices, document: Document, error: CdpError) -> str |
             failure_reason=error.code,
         )
     )
-    alert_once(services, f"export_failed:{export_id}", f"Entity export {export_id} failed: {error.code}.")
+    # The user is told what happened to them; the cause is for operators.
+    logger.error("[%s] failed: %s", export_id, error)
+    alert_once(services, f"export_failed:{export_id}", f"Entity export {export_id} failed: {error}")
     return ERROR
 
 

@@ -14,6 +14,7 @@ from cdp_pipelines.domain.entity_export.delivery import DONE, ERROR
 from cdp_pipelines.domain.entity_export.messages import EmailVariant, FilePart, MessageFacts, compose, message_id
 from cdp_pipelines.domain.entity_export.webhook import message_of
 from cdp_pipelines.domain.errors import CdpError, PermanentFailure
+from cdp_pipelines.domain.failure_words import failure_reason
 from cdp_pipelines.domain.timezones import resolve_timezone
 from cdp_pipelines.pipelines.entity_export.config import (
     FIRST_NOTICE_WAIT_SECONDS,
@@ -150,7 +151,6 @@ def message_facts(document: Mapping[str, Any]) -> MessageFacts:
     # Not what was asked, which a template may have filled up, or which may be anything if it was refused.
     exported_as = document.get("exported_as") or {}
     zone = resolve_timezone(exported_as.get("timezone") or "UTC")
-    error = document.get("error") or {}
     schedule = document.get("schedule_name") or document.get("schedule_id")
     return MessageFacts(
         request_id=document["id"],
@@ -175,6 +175,6 @@ def message_facts(document: Mapping[str, Any]) -> MessageFacts:
             for part in result.get("parts", [])
         ),
         schedule_name=None if schedule is None else str(schedule),
-        failure_reason=error.get("message"),
+        failure_reason=failure_reason(document.get("error"), document.get("locale")),
         warnings=tuple(document.get("warnings") or ()),
     )

@@ -12,12 +12,13 @@ import dagster as dg
 
 from cdp_pipelines.domain.entity_export.request import EntityExportRequest
 from cdp_pipelines.domain.errors import CancelRequested, CdpError
+from cdp_pipelines.domain.people_words import all_in_language
 from cdp_pipelines.pipelines.entity_export import conclude, intake
 from cdp_pipelines.pipelines.entity_export.config import LoadExportConfig
 from cdp_pipelines.pipelines.entity_export.figures import format_of, object_of
 from cdp_pipelines.pipelines.entity_export.kind import ENTITY_EXPORT
 from cdp_pipelines.pipelines.entity_export.notices import send_notices
-from cdp_pipelines.pipelines.entity_export.results import look_for_result, result_of, with_links
+from cdp_pipelines.pipelines.entity_export.results import look_for_result, result_of, state_of, with_links
 from cdp_pipelines.pipelines.entity_export.services import EntityExportResource, EntityServices
 from cdp_pipelines.pipelines.entity_export.writing import Written, write_files
 from cdp_pipelines.pipelines.exports.config import PASSING
@@ -73,10 +74,12 @@ def write_rows(
         else:
 
             def record(written: Written) -> None:
+                # Looked at again: what came and went while it was written may be in the file, or be missing.
+                is_proven = state is not None and state_of(services, request) == state
                 beat(
                     result=result_of(services, written),
-                    warnings=list(written.warnings),
-                    cache={"key": request.cache_key, "fingerprint": state},
+                    warnings=all_in_language(written.warnings, document.get("locale")),
+                    cache={"key": request.cache_key, "fingerprint": state} if is_proven else None,
                     cached_from=None,
                 )
 

@@ -29,6 +29,7 @@ def result_of(services: EntityServices, written: Written) -> Document:
         "size_bytes": lead.size_bytes,
         "total_bytes": written.size_bytes,
         "sha256": lead.sha256,
+        "cached": False,
     }
     if written.manifest is not None:
         result["parts"] = [_part(file) for file in written.files]
@@ -73,17 +74,29 @@ class Cached:
     result: Document
 
 
-def look_for_result(services: EntityServices, request: EntityExportRequest) -> tuple[str, Cached | None]:
+def state_of(services: EntityServices, request: EntityExportRequest) -> str | None:
+    """The state of the data now; None where nothing proves that it is still the same later."""
+    return fingerprint(
+        services.database,
+        request.company_sso_id,
+        request.entity,
+        request.fields,
+        request.filters,
+        now=services.now(),
+    )
+
+
+def look_for_result(services: EntityServices, request: EntityExportRequest) -> tuple[str | None, Cached | None]:
     """The state of the data now, and a result that was made from the same data for the same request."""
-    state = fingerprint(services.database, request.company_sso_id, request.entity, request.fields, request.filters)
-    if request.fresh:
+    state = state_of(services, request)
+    if request.fresh or state is None:
         return state, None
     # Its files must outlive the links that are made now.
     until = services.now() + timedelta(seconds=services.limits.link_seconds())
     found = services.jobs.find_result(request.company_sso_id, request.cache_key, state, files_until=until)
     if found is None or not _is_whole(services, found["result"]):
         return state, None
-    return state, Cached(found["id"], found["result"])
+    return state, Cached(found["id"], {**found["result"], "cached": True, "made_at": found["ended_at"]})
 
 
 def _is_whole(services: EntityServices, result: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ import dagster as dg
 
 from cdp_pipelines.domain.admission import Admitted, Rejected
 from cdp_pipelines.domain.errors import TransientFailure
+from cdp_pipelines.domain.people_words import all_in_language
 from cdp_pipelines.pipelines.exports.config import MOST_LAUNCHES_A_TICK, TAG_COMPANY, TAG_REQUEST, TAG_REQUESTED_BY
 from cdp_pipelines.pipelines.exports.kinds import Document, ExportKind, ServicesT
 from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
@@ -92,7 +93,9 @@ def _launch(
         if runs:
             return None
     attempt += 1
-    services.jobs.note_admission(document["_id"], warnings=answer.warnings, attempt=attempt)
+    services.jobs.note_admission(
+        document["_id"], warnings=all_in_language(answer.warnings, document.get("locale")), attempt=attempt
+    )
     return dg.RunRequest(
         run_key=kind.run_key(request_id, attempt),
         partition_key=company,

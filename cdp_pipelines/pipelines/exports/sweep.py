@@ -28,6 +28,9 @@ _INTERRUPTED: Final = "The export was interrupted and could not be finished. Ple
 _STOPPED: Final = "The export was stopped by an operator. Please ask for it again."
 
 
+_CODES: Final = {_INTERRUPTED: "RUN_DIED", _STOPPED: "RUN_CANCELED"}
+
+
 @dataclass(slots=True)
 class SweepReport:
     """What one sweep did, for the tick's log; no personal data. `cursor` is where the next one goes on."""
@@ -78,7 +81,7 @@ def _end(
         outcome = (
             kind.cancel(services, document)
             if document.get("cancel_requested") is True
-            else kind.fail(services, document, TransientFailure("RUN_DIED", reason))
+            else kind.fail(services, document, TransientFailure(_CODES[reason], reason))
         )
     except CdpError as exc:
         report.lines.append(f"[{request_id}] not ended yet: {exc.code}")

@@ -148,4 +148,18 @@ MIGRATIONS: Final = (
             Index("export_schedules", "idx_next_run_at", [("next_run_at", 1)]),
         ],
     ),
+    Migration(
+        9,
+        "entity_places",
+        [
+            # Every place of a name has an index of its own where others are found by it.
+            Index("vouchers", "idx_company_customer_id", [_COMPANY, ("customer_id", 1)]),
+            Index("publications", "idx_company_code", [_COMPANY, ("code", 1)]),
+            # Whether anything has changed is read from these alone; `created_at` does not tell.
+            *(
+                Index(collection, "idx_company_updated_at", [_COMPANY, ("updated_at", 1), ("_id", 1)])
+                for collection in ("campaigns", "redemptions", "publications", "voucher_transactions")
+            ),
+        ],
+    ),
 )

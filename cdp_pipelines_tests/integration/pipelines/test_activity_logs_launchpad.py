@@ -106,6 +106,39 @@ def test_a_wrong_answer_puts_nobody_on_a_timeline(migrations: Migrations, name: 
     assert (job["status"], job["match_pct"], job["reconciliation"]["notes"]) == ("completed", 100.0, {})
 
 
+def test_who_has_left_and_who_never_was_a_user(migrations: Migrations) -> None:
+    m = migrations
+    left: dict[str, Document] = {
+        "status@example.com": {"status": "deactivated"},
+        "flag@example.com": {"is_active": False},
+        "date@example.com": {"deactivated_at": "2024-01-01T00:00:00Z"},
+        "here@example.com": {"status": "active", "is_active": True, "deactivated_at": None},
+    }
+    for number, email in enumerate(left, start=1):
+        m.crm.user(m.cid, number, email, f"User {number}")
+        m.crm.audit(m.cid, user_id=number, user_type="User")
+    m.crm.audit(m.cid, username="Import 2019")
+    m.crm.audit(m.cid, username=" ")
+
+    def answer(asked: Asked) -> Answer:
+        return users_answer(*({"email": email, "sso_id": f"u-{email}", **left[email]} for email in emails(asked)))
+
+    with recording_server(answer) as server:
+        resource = migration_resource(
+            m.env, m.db.name, crm=CrmPostgresResource(dsn=m.crm.dsn), launchpad=LaunchpadResource(root_url=server.url)
+        )
+        assert m.run(resource=resource).success
+    assert actors(m) == [
+        *[DELETED] * 3,
+        {"id": "u-here@example.com", "name": "User 4"},
+        {"id": "", "name": "Import 2019"},
+        {"id": "", "name": "Qontak System"},
+    ]
+    job = m.job()
+    assert job["notes"] == {"actor_deleted": 3}
+    assert (job["match_pct"], job["reconciliation"]["notes"]) == (100.0, {})
+
+
 def test_the_launchpad_is_asked_once_for_each_user_of_a_run_and_told_who_asks(migrations: Migrations) -> None:
     m = with_users(migrations, 9)
     m.crm.user(m.cid, 8, " LIVE@Example.com ", "Same address")

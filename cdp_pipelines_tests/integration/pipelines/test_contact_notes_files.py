@@ -1,5 +1,6 @@
 """The files of migrated notes: what arrives in the bucket, what does not and why, and that nothing is fetched twice."""
 
+import gzip
 import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,9 @@ from cdp_pipelines.pipelines.migrations.replay import replay
 from cdp_pipelines.resources.attachment_fetcher import AttachmentFetcherResource
 from cdp_pipelines_tests.integration.pipelines.migration_harness import failure_text
 from cdp_pipelines_tests.integration.pipelines.notes_harness import PDF, PNG, Notes, files, keys_of, url_of
+from cdp_pipelines_tests.integration.resources.fetching import HEAD
 from cdp_pipelines_tests.integration.resources.http_servers import RecordingServer, recording_server
+from cdp_pipelines_tests.integration.resources.raw_servers import Connection, raw_server
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -22,6 +25,7 @@ CONTENTS: Mapping[str, tuple[str, bytes]] = {
     "/b.pdf": ("application/pdf", PDF),
     "/c.ogg": ("audio/ogg", OGG),
     "/page.png": ("image/png", b"<!doctype html><script>alert(1)</script>"),
+    "/empty.png": ("image/png", b""),
     "/large.pdf": ("application/pdf", PDF + b"0" * 5_000),
 }
 
@@ -55,7 +59,9 @@ def test_files_move_into_the_bucket_and_bad_ones_never_hold_a_note_back(
         f"{server.url}/large.pdf": "ATTACHMENT_TOO_LARGE",
         "http://169.254.169.254/latest/meta-data/": "ATTACHMENT_SSRF_BLOCKED",
         "https://files.elsewhere.example/x.png": "ATTACHMENT_SSRF_BLOCKED",
-        "": "ATTACHMENT_SSRF_BLOCKED",
+        "": "ATTACHMENT_ADDRESS_INVALID",
+        "/uploads/Foto Toko.png": "ATTACHMENT_ADDRESS_INVALID",
+        f"{server.url}/empty.png": "ATTACHMENT_EMPTY",
     }
     ids = [m.file(second, url, content_type=None if "pdf" in url else "image/png") for url in bad]
     good = m.file(second, f"{server.url}/a.png", file_name="ok.png", content_type="image/png")
@@ -64,7 +70,7 @@ def test_files_move_into_the_bucket_and_bad_ones_never_hold_a_note_back(
     job = m.job()
     assert (job["status"], job["notes_migrated"], job["failure_count"]) == ("completed_success", 3, 0)
     assert {name: job["notes"][name] for name in job["notes"] if "attach" in name} == {
-        "attachments_stored": 4, "attachments_failed": 6,
+        "attachments_stored": 4, "attachments_failed": 8,
     }  # fmt: skip
     found = {int(document["legacy_crm_note_id"]): document["attachments"] for document in m.notes()}
     folder = f"{m.company}/{first}"
@@ -88,7 +94,8 @@ def test_files_move_into_the_bucket_and_bad_ones_never_hold_a_note_back(
     assert head["ContentType"] == "application/pdf"
     assert head["ContentDisposition"].startswith("attachment;")
     listed = [(row["id"].partition(".")[0], row["reason_code"]) for row in job["failed_parts"]]
-    assert listed == [(f"{second}/image-{number}", code) for number, code in zip(ids, bad.values(), strict=True)]
+    # In the order of their ids as texts.
+    assert listed == sorted((f"{second}/image-{number}", code) for number, code in zip(ids, bad.values(), strict=True))
     kept = list(m.db["migration_failures"].find({"part": True}).sort("_id", 1))
     assert {(row["source_id"], row["reason_code"]) for row in kept} == {
         (row["id"], row["reason_code"]) for row in job["failed_parts"]
@@ -100,6 +107,51 @@ def test_files_move_into_the_bucket_and_bad_ones_never_hold_a_note_back(
     for row in job["failed_parts"]:
         assert "/latest/" not in row["details"]
         assert "alert(1)" not in row["details"]
+
+
+@pytest.mark.any_mongo
+def test_files_come_however_their_address_is_written_and_their_server_packs_them(notes: Notes) -> None:
+    """Twice cut off without a length, then whole; and one of another size than the CRM says, which is counted."""
+    m = notes
+    packed = gzip.compress(PDF)
+
+    def serve(connection: Connection) -> None:
+        path = connection.read_request().split(" ")[1]
+        times = sum(request.split(" ")[1] == path for request in connection.server.requests)
+        answers = {
+            "/My%20File%20(1).pdf": b"\r\n" + PDF,
+            "/50%25.pdf": b"Content-Encoding: aws-chunked\r\n\r\n" + PDF,
+            "/packed.pdf": b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed,
+            "/late.pdf": b"\r\n" + (PDF if times > 2 else PDF[: 20 * times]),
+            "/other.pdf": b"\r\n" + PDF,
+        }
+        busy = path == "/50%25.pdf" and times <= 2
+        connection.send(b"HTTP/1.1 503 Busy\r\n\r\n" if busy else HEAD + b"Connection: close\r\n" + answers[path])
+
+    with raw_server(serve) as server:
+        note = m.note()
+        for path in ("/My File (1).pdf", "/50%.pdf", "/packed.pdf", "/late.pdf", "/other.pdf"):
+            facts = {"file_size": 5} if "other" in path else {"file_size": len(PDF), "file_name": "a.pdf"}
+            m.file(note, f" {server.url}{path}\n", kind="document", **facts)
+        fetcher = AttachmentFetcherResource(trusted_hosts=urlsplit(server.url).netloc, retry_wait_seconds=0)
+        assert m.run(resource=m.with_resources(attachments=fetcher)).success
+    job = m.job()
+    assert (job["status"], job["match_pct"]) == ("completed_success", 100.0)
+    assert job["failed_parts"] == []
+    assert {name: job["notes"][name] for name in job["notes"] if "attach" in name} == {
+        "attachments_stored": 5, "attachments_size_differs": 1,
+    }  # fmt: skip
+    (document,) = m.notes()
+    facts_of = [(entry["file_size_in_byte"], entry["type"]) for entry in document["attachments"]]
+    assert facts_of == [(len(PDF), "pdf")] * 5
+    asked_for = [request.split(" ")[1] for request in server.requests]
+    assert {path: asked_for.count(path) for path in asked_for} == {
+        "/My%20File%20(1).pdf": 1, "/50%25.pdf": 3, "/packed.pdf": 1, "/late.pdf": 3, "/other.pdf": 2,
+    }  # fmt: skip
+    # As after a run that died before it wrote the note: what the bytes said is still known, with the server gone.
+    m.db["contact_notes"].delete_many({})
+    assert m.run(config={"force": True}, resource=m.with_resources(attachments=fetcher)).success
+    assert m.notes() == [document]
 
 
 @pytest.mark.any_mongo

@@ -1,6 +1,5 @@
 """Fetching over real connections: what arrives, what is refused, and what is tried again."""
 
-import gzip
 import hashlib
 import logging
 import shutil
@@ -194,13 +193,6 @@ def test_a_broken_answer_is_a_failure(answer: bytes) -> None:
         fetch(server.url + "/")
     assert server.connections == 2
     assert "SECRET" not in str(caught.value)
-
-
-def test_a_packed_answer_is_a_failure() -> None:
-    packed = gzip.compress(CONTENT)
-    with recording_server([(200, {"Content-Encoding": "gzip"}, packed)]) as server, pytest.raises(FetchFailed):
-        fetch(server.url + "/")
-    assert len(server.asked) == 1
 
 
 def test_nobody_listens() -> None:

@@ -179,9 +179,50 @@ def test_an_ipv4_address_in_disguise_is_never_public(carried: Any) -> None:
         str(IPv6Address((0x20010000 << 96) | (number << 64))),
         str(IPv6Address((0x20010000 << 96) | (number ^ 0xFFFFFFFF))),
         f"fe80::5efe:{carried}",
+        f"2606:4700::5efe:{carried}",
+        f"2606:4700::100:5efe:{carried}",
+        f"2606:4700::200:5efe:{carried}",
+        f"2001:67c:2e8:22:300:5efe:{carried}",
     )
 
     assert [disguise for disguise in disguises if is_public_address(disguise)] == []
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        # ISATAP, with any bits "universal" and "group"
+        ("2606:4700::5efe:10.0.0.1", False),
+        ("2606:4700::200:5efe:169.254.169.254", False),
+        ("2606:4700:1:2:100:5efe:7f00:1", False),
+        ("2606:4700:1:2:300:5efe:101:101", False),
+        ("2606:4700:1:2:400:5efe:a00:1", True),
+        ("2606:4700:1:2:0:5eff:a00:1", True),
+        ("2606:4700:1:2:1:5efe:a00:1", True),
+        # a network's own prefix of NAT64
+        ("2606:4700::10.0.0.1", False),
+        ("2606:4700::169.254.169.254", False),
+        ("2001:67c:2e8:22::127.0.0.1", False),
+        ("2a00:1098:2b::192.168.1.1", False),
+        ("2606:4700::6810:85e5", True),
+        ("2001:67c:2e8:22::c100:64b", True),
+        # hosts that are counted
+        ("2a00:1450:4001:80f::200e", True),
+        ("2606:4700::ff:ffff", True),
+        ("2606:4700::1", True),
+        ("2606:4700:0:0:0:1:a00:1", True),
+    ],
+)
+def test_an_ipv4_address_in_the_lower_half(address: str, public: bool) -> None:
+    assert is_public_address(address) is public
+
+
+@settings(max_examples=60)
+@given(PRIVATE_IPV4, st.ip_addresses(network="2400::/12"))
+def test_no_translators_prefix_leads_to_a_private_address(carried: Any, network: Any) -> None:
+    translated = IPv6Address(int(network) >> 64 << 64 | int(carried))
+
+    assert is_public_address(translated) == (int(carried) >> 24 == 0)
 
 
 @settings(max_examples=100)

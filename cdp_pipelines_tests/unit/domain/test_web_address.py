@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cdp_pipelines.domain.web_address import WebAddress, read_address, read_host, read_redirect
+from cdp_pipelines.domain.web_address import AddressInvalid, WebAddress, read_address, read_host, read_redirect
 from cdp_pipelines.resources.safe_http import FetchBlocked, FetchPolicy
 
 ANY_HOST = FetchPolicy(allowed_hosts=None)
@@ -56,10 +56,17 @@ def test_a_url_in_parts(url: str, expected: WebAddress) -> None:
         "ftp://a.example/",
         "httpx://a.example/",
         "javascript://a.example/%0aalert(1)",
-        " http://a.example/",
-        "http://a.example/ x",
-        "http://a.example/\u00a0",
-        "http://a.example/\u2028",
+        " ",
+        "a b.pdf",
+        "http:// a.example/",
+        "http://a b.example/",
+        "http://a.example /x",
+        "http://a.example\u00a0/x",
+        "http://a.example\u3000b/x",
+        "http://a.example :80/x",
+        "http://a.example/a\tb.pdf",
+        "http://a.example/a\nb.pdf",
+        "http://a.example/\x85b",
         "http://a.example/\r\nHost: b",
         "http://a.example/\x00",
         "http://a.example/\x7f",
@@ -130,6 +137,92 @@ def test_a_url_that_is_none_or_could_be_read_in_two_ways(url: str) -> None:
     assert caught.value.code == "FETCH_BLOCKED"
 
 
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("https://cdn.example.com/uploads/My File (1).pdf", "/uploads/My%20File%20(1).pdf"),
+        ("https://cdn.example.com/a.pdf ", "/a.pdf"),
+        ("https://cdn.example.com/a.pdf\n", "/a.pdf"),
+        ("\t\r\n https://cdn.example.com/a.pdf\u00a0\u3000\u2028", "/a.pdf"),
+        ("\ufeffhttps://cdn.example.com/a.pdf\u200b", "/a.pdf"),
+        ("https://cdn.example.com/Laporan – Q1 2024.pdf", "/Laporan%20%E2%80%93%20Q1%202024.pdf"),
+        ("https://cdn.example.com/a b.png", "/a%20b.png"),
+        ("https://cdn.example.com/a\u00a0b\u2009c.png", "/a%C2%A0b%E2%80%89c.png"),
+        ("https://cdn.example.com/a\u2028b.png", "/a%E2%80%A8b.png"),
+        ("https://cdn.example.com/a  b/ c ?x= y z", "/a%20%20b/%20c%20?x=%20y%20z"),
+        ("https://cdn.example.com/Diskon 50%.pdf", "/Diskon%2050%25.pdf"),
+        ("https://cdn.example.com/100%zz%2%20%.pdf?q=5%&r=%41", "/100%25zz%252%20%25.pdf?q=5%25&r=%41"),
+        ("https://cdn.example.com/a%20b c.pdf", "/a%20b%20c.pdf"),
+        ('https://cdn.example.com/"q"<b>^`{}.pdf', "/%22q%22%3Cb%3E%5E%60%7B%7D.pdf"),
+        ("https://cdn.example.com/文件 (1)👍.pdf", "/%E6%96%87%E4%BB%B6%20(1)%F0%9F%91%8D.pdf"),
+        ("https://cdn.example.com/a b.pdf#page 2", "/a%20b.pdf"),
+        ("https://cdn.example.com? a", "/?%20a"),
+    ],
+    ids=ascii,
+)
+def test_a_name_that_was_never_encoded_is_fetched_as_it_was_meant(url: str, target: str) -> None:
+    assert read_address(url) == WebAddress("https", "cdn.example.com", 443, target, is_ip=False)
+
+
+@pytest.mark.parametrize(
+    ("url", "invalid"),
+    [
+        # leads nowhere
+        ("", True),
+        ("foto.png", True),
+        ("/uploads/a.png", True),
+        ("cdn.example.com/a.png", True),
+        ("https:///a.png", True),
+        ("https://", True),
+        ("https://?x", True),
+        ("https://cdn .example.com/a.png", True),
+        ("https://cdn..example.com/a.png", True),
+        ("https://cdn_!.example.com/a.png", True),
+        ("https://😀.example/", True),
+        ("https://cdn.example.com:x/a.png", True),
+        ("https://cdn.example.com:/a.png", True),
+        ("https://cdn.example.com:0/a.png", True),
+        ("https://cdn.example.com:65536/a.png", True),
+        ("https://[::1/a.png", True),
+        ("https://[1.2.3.4]/", True),
+        ("https://cdn.example.com/a\nb.png", True),
+        ("https://cdn.example.com/a\x00b.png", True),
+        ("https://cdn.example.com/\ud800.png", True),
+        ("https://cdn.example.com/uploads\\a.png", True),
+        ("https://cdn.example.com/a.png?x=C:\\y", True),
+        ("https://cdn.example.com/" + "x" * 8_192, True),
+        # leads elsewhere than it seems to, or to something else than a web server
+        ("ftp://cdn.example.com/a.png", False),
+        ("file:///etc/passwd", False),
+        ("data:text/plain,hi", False),
+        ("http:127.0.0.1/", False),
+        ("https:/cdn.example.com/", False),
+        ("//169.254.169.254/x", False),
+        ("\\\\server\\share", False),
+        ("/\\b.example/", False),
+        ("https://a.example\\@b.example/", False),
+        ("https://a.example\\.b.example/", False),
+        ("https://127.0.0.1:80#\\@b.example/", False),
+        ("https://user:pass@a.example/", False),
+        ("https://@a.example/", False),
+        ("https://a.example%40b.example/", False),
+        ("https://a.example &@b.example/", False),
+        ("https://a＠b.example/", False),
+        ("https://ex℀mple/", False),
+        ("https://a\u200bb.example/", False),
+        ("https://2130706433/", False),
+        ("https://127.1/", False),
+        ("https://0x7f.0.0.1/", False),
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_a_slip_of_the_pen_is_told_from_an_address_that_misleads(url: str, invalid: bool) -> None:
+    with pytest.raises(FetchBlocked) as caught:
+        read_address(url)
+
+    assert isinstance(caught.value, AddressInvalid) is invalid
+
+
 @settings(max_examples=150)
 @given(st.text(alphabet=st.sampled_from("htps:/@.[]%?#\\ 01x7f①。\u00adéa-_\r\n\x00"), max_size=40))
 def test_whatever_is_read_is_one_plain_host_and_an_ascii_target(rest: str) -> None:
@@ -157,6 +250,11 @@ def test_whatever_is_read_is_one_plain_host_and_an_ascii_target(rest: str) -> No
         ("//b.example/c", "https://b.example/c"),
         ("https://b.example", "https://b.example/"),
         ("/é", "https://a.example:8443/%C3%A9"),
+        ("/b c", "https://a.example:8443/b%20c"),
+        (" /b ", "https://a.example:8443/b"),
+        ("\ufeffLaporan – Q1 (2).pdf\r\n", "https://a.example:8443/x/Laporan%20%E2%80%93%20Q1%20(2).pdf"),
+        (" https://b.example/50%.pdf", "https://b.example/50%25.pdf"),
+        ("?c d#e f", "https://a.example:8443/x/y?c%20d"),
     ],
 )
 def test_where_a_redirect_leads(location: str, expected: str) -> None:
@@ -176,9 +274,9 @@ def test_where_a_redirect_leads(location: str, expected: str) -> None:
         "//[::1/",
         "//",
         "/\\b.example/",
-        "/b c",
-        " /b",
         "/b\r\nX: y",
+        "//a b.example/",
+        "/\\\\b.example/",
     ],
 )
 def test_a_redirect_that_is_not_followed(location: str) -> None:

@@ -17,6 +17,7 @@ from cdp_pipelines.resources.crm_mapping import (
     load_mapping,
 )
 from cdp_pipelines.resources.crm_notes_postgres import PostgresNotes
+from cdp_pipelines.resources.crm_rows import CrmStatements
 from cdp_pipelines.resources.crm_session import CrmSession
 
 OWN = Path(__file__).parents[3] / "cdp_pipelines" / "resources" / "data" / "crm_mapping.yaml"
@@ -98,6 +99,22 @@ def test_a_table_that_is_missing_is_named(tmp_path: Path, name: str) -> None:
 def test_a_column_that_is_missing_is_named(tmp_path: Path, table: str, column: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"notes\.{table} lacks the columns {column}\."):
         loaded(tmp_path, without(own(), "notes", table, "columns", column))
+
+
+def test_the_name_in_place_of_a_user_may_be_left_out(tmp_path: Path) -> None:
+    mapping = loaded(tmp_path, without(own(), "audits", "columns", "username"))
+
+    assert "username" not in mapping.audits.columns
+    assert "NULL::text" in CrmStatements(mapping).audits_by_id().as_string()
+    assert '"username"' in CrmStatements(load_mapping()).audits_by_id().as_string()
+
+
+@pytest.mark.parametrize("name", ["", 5])
+def test_the_name_in_place_of_a_user_is_a_column_if_it_is_there(tmp_path: Path, name: Any) -> None:
+    document = own()
+    document["audits"]["columns"]["username"] = name
+    with pytest.raises(ConfigurationError, match="audits lacks the columns username"):
+        loaded(tmp_path, document)
 
 
 @pytest.mark.parametrize("entry", [[], "crm_notes", 5, {}, {"note": "crm_notes"}, {"note": {"table": "a..b"}}])

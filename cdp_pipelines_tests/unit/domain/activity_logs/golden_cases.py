@@ -1,7 +1,7 @@
 """Golden cases: an audit and what is known of it, and what must become of it, as JSON that people can read.
 
 [{name, audit: {columns that differ from DEFAULT}, facts?: {contact?, users?, sso_ids?},
-  becomes: {document, actor, unmapped_refinement?} | {skipped: reason} | {failed: reason, details}}]
+  becomes: {document, actor, unmapped_refinement?, binary_as_latin1?} | {skipped: reason} | {failed: reason, details}}]
 """
 
 import json
@@ -23,8 +23,9 @@ FOLDER = Path(__file__).parent / "golden"
 COMPANY = "company-1"
 DEFAULT: dict[str, Any] = {
     "id": 1001, "auditable_id": 5, "auditable_type": "Crm::Deal", "associated_id": None, "associated_type": None,
-    "user_id": None, "user_type": None, "action": "update", "audited_changes": "---\nname:\n- Old\n- New\n",
-    "comment": '{"crm_person_id": 123}', "created_at": "2024-03-01T12:00:00.123456Z",
+    "user_id": None, "user_type": None, "username": None, "action": "update",
+    "audited_changes": "---\nname:\n- Old\n- New\n", "comment": '{"crm_person_id": 123}',
+    "created_at": "2024-03-01T12:00:00.123456Z",
 }  # fmt: skip
 FACTS: dict[str, Any] = {
     "contact": {"person": "123", "customer_id": "65e1c0ffee65e1c0ffee65e1", "created_at": "2024-06-01T00:00:00Z"},
@@ -68,7 +69,7 @@ def becomes(case: Mapping[str, Any]) -> dict[str, Any]:
     document, actor = finish(outcome, known_actors(users, facts["sso_ids"]))
     document["timestamp"] = document["timestamp"].isoformat()
     found = {"document": document, "actor": actor}
-    return found | ({"unmapped_refinement": True} if outcome.classified.unmapped_refinement else {})
+    return found | dict.fromkeys(outcome.notes, True)
 
 
 def _contact(contact: Mapping[str, str] | None, person: str | None) -> ContactRef | None:

@@ -33,6 +33,9 @@ BASES = [
     "---\nbio: The customer called and asked about the offer of last week, which was for\n"
     "  ten seats, and runs until the end of the month.\n"
     "old:\n- Some long text that goes\n  on here\n- 'and: here\n  too'\n",
+    "---\na: !ruby/object:Set\n  hash:\n    1: true\n    '1': true\n    ? - b\n    : true\nc: &1\n  d: 1\ne:\n"
+    "  <<: *1\n  f: 2\n"
+    "g: !binary |-\n  Y2Fm6Q==\nh: 10000-01-01 06:59:59.000000000 +07:00\ni: !!float '1e3'\nj: {<<: [*1, {k: 3}]}\n",
 ]
 FRAGMENTS = [
     *" \n-:#'\"|&*!?[]{},>%@`\\~=0123456789abyYnNé\t\r\x85\u2028\xa0\ufeff.+_/",

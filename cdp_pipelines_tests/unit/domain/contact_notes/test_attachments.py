@@ -12,11 +12,13 @@ from cdp_pipelines.domain.contact_notes.attachments import (
     asset_name,
     attachment_key,
     attachment_type,
+    declared_type,
     file_name_of,
     is_attachment_key,
     mismatch,
     stored_content_type,
 )
+from cdp_pipelines.domain.contact_notes.magic_bytes import reads_as_text
 from cdp_pipelines_tests.unit.domain.contact_notes.samples import (
     BINARIES,
     DOCUMENTS,
@@ -75,13 +77,80 @@ def attachment(
         ("document", "application/msword", "a.pdf", "doc"),
         ("document", "application/zip", "a.zip", "doc"),
         ("document", "application/x-unknown", None, "doc"),
-        ("document", None, "a.png", "doc"),
+        ("document", None, "a.png", "image"),
         ("document", None, None, "doc"),
+        # a type that says nothing gives way to the name
+        ("document", None, "bb.png", "image"),
+        ("document", "application/octet-stream", "bb.JPG", "image"),
+        ("document", "binary/octet-stream", "memo.mp3", "voice_note"),
+        ("document", "application/force-download", "clip.mp4", "video"),
+        ("document", "application/x-download", "a.pdf", "pdf"),
+        ("document", "text/plain", "Book.xlsx", "xlsx"),
+        ("document", "text/plain; charset=utf-8", "memo.ogg", "voice_note"),
+        ("document", "application/zip", "Book.xlsx", "xlsx"),
+        ("document", "application/zip", "a.pdf", "pdf"),
+        ("document", "application/x-zip-compressed", "Book.ODS", "xlsx"),
+        ("document", "application/zip", "Letter.docx", "doc"),
+        ("document", "image/*", "a.pdf", "pdf"),
+        ("document", "image/unheard-of", "a.png", "image"),
+        ("document", "file", "a.mov", "video"),
+        ("audio", "application/octet-stream", "a.mp4", "voice_note"),
+        ("image", "application/zip", "a.pdf", "image"),
+        # drawings are called images, and none that a reader could show
+        ("document", "image/x-dwg", "Plan.dwg", "doc"),
+        ("image", "image/vnd.dwg", "Plan.dwg", "doc"),
+        ("image", "image/vnd.dxf", None, "doc"),
+        ("image", "application/octet-stream", "Plan.dwg", "doc"),
+        ("document", "image/x-emf", "a.emf", "doc"),
+        ("document", "image/vnd.djvu", "a.pdf", "doc"),
         ("document", None, "pdf", "doc"),
     ],
 )
 def test_type(source: AttachmentSource, content_type: str | None, file_name: str | None, expected: str) -> None:
     assert attachment_type(attachment(source, file_name, content_type)) == expected
+
+
+XLSX_BYTES = b"PK\x03\x04\x14\x00\x06\x00[Content_Types].xml\x00\x01PK\x03\x04\x14\x00xl/workbook.xml\x00"
+ODS_BYTES = b"PK\x03\x04\x14\x00\x00\x00mimetypeapplication/vnd.oasis.opendocument.spreadsheetPK\x03\x04"
+M4A = b"\x00\x00\x00\x18ftypM4A \x00\x00\x00\x00"
+THEORA = SOUND_OR_VIDEO["application/ogg"] + b"\x80theora"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "file_name", "head", "expected"),
+    [
+        (None, None, PNG, "image"),
+        ("application/octet-stream", "upload", IMAGES["image/jpeg"], "image"),
+        ("application/zip", None, PNG, "image"),
+        ("text/plain", None, PDF, "pdf"),
+        (None, "scan", PDF, "pdf"),
+        ("application/zip", "a.unknown", XLSX_BYTES, "xlsx"),
+        (None, None, ODS_BYTES, "xlsx"),
+        (None, None, ZIP, "doc"),
+        (None, None, OLE, "doc"),
+        (None, None, MP3, "voice_note"),
+        (None, None, M4A, "voice_note"),
+        (None, None, SOUND_OR_VIDEO["application/ogg"], "voice_note"),
+        (None, None, THEORA, "video"),
+        (None, None, MP4, "video"),
+        (None, None, VIDEOS["video/x-msvideo"], "video"),
+        ("text/plain", None, b"ID3 tags, and how to read them", "doc"),
+        (None, None, TEXT, "doc"),
+        (None, None, b"", "doc"),
+        (None, "a.pdf", PNG, "pdf"),
+        ("application/zip", "a.docx", PNG, "doc"),
+        (WORD, None, PDF, "doc"),
+        ("application/x-unknown", None, PNG, "image"),
+    ],
+)
+def test_where_nothing_is_declared_the_bytes_say(
+    content_type: str | None, file_name: str | None, head: bytes, expected: str
+) -> None:
+    row = attachment("document", file_name, content_type)
+
+    assert attachment_type(row, head) == expected
+    assert declared_type(row) in (None, expected)
+    assert mismatch(head, row, "") is None or declared_type(row) is not None or not head
 
 
 @pytest.mark.parametrize(
@@ -237,6 +306,32 @@ def test_a_video_may_be_any_video(kind: str) -> None:
         ("document", None, None, PDF),
         ("document", None, None, b"\x01\x02\x03"),
         ("document", "image/svg+xml", "a.svg", PNG),
+        ("document", "application/zip", "a.pdf", PDF),
+        ("document", "application/zip", "Book.xlsx", ZIP),
+        ("document", "application/zip", None, PDF),
+        ("document", "application/x-zip-compressed", "a.png", PNG),
+        ("document", "text/plain", None, PNG),
+        ("document", "application/octet-stream", "Plan.dwg", b"AC1027\x00\x00"),
+        ("document", "image/x-dwg", "Plan.dwg", b"AC1027\x00\x00"),
+        ("image", "image/vnd.dwg", "Plan.dwg", b"AC1032\x00\x00"),
+        ("image", "image/vnd.dxf", "Plan.dxf", b"  0\r\nSECTION\r\n"),
+        ("document", "image/x-emf", None, b"\x01\x00\x00\x00l\x00\x00\x00"),
+        ("document", "image/unheard-of", None, b"\x01\x02"),
+        # text, whatever its first bytes look like
+        ("document", "text/plain", "a.txt", b"MZ 4 is the model of the machine"),
+        ("document", "text/plain", "a.txt", b"GIF89a is how such a file begins"),
+        ("document", "text/csv", "a.csv", b"ID3,name\n1,Ann\n"),
+        ("document", "text/csv", "a.csv", b"<b>,name\n"),
+        ("document", None, "a.md", b"<p align=center>A title</p>\n"),
+        ("document", "text/markdown", "README", b"<!-- a comment -->\n# Title"),
+        ("document", "application/octet-stream", "a.log", b"#!/bin/sh was run\n"),
+        ("document", "text/plain", None, b"<%= name %>, hello"),
+        ("document", "message/rfc822", "a.eml", b"From: a@b.example\r\n\r\n<html><script>x()</script>"),
+        ("document", "application/json", "a.json", b'["<script>alert(1)</script>"]'),
+        ("document", "application/vnd.ms-excel", "a.csv", b"<a>;b\n"),
+        ("document", "text/plain", "a.txt", b"RIFF and Rar!\x1b[0m, and %PDF-1.4"),
+        ("document", "text/plain", "a.txt", "<html> aus Ägypten".encode("utf-16")),
+        ("document", "text/plain", "a.txt", "Über <p>".encode("cp1252")),
     ],
 )
 def test_a_file_that_is_what_was_declared(
@@ -269,7 +364,25 @@ def test_a_file_that_is_what_was_declared(
         ("document", "application/zip", "a.zip", PDF, "it is not an archive"),
         ("document", "text/csv", "a.csv", ZIP, "it is not plain text"),
         ("document", "text/plain", "a.txt", b"a\x00b", "it is not plain text"),
-        ("document", "application/json", "a.json", b'["<script>alert(1)</script>"]', "it is not plain text"),
+        ("document", "text/plain", "a.txt", PDF, "it is not plain text"),
+        ("image", None, "a.txt", TEXT, "it is not an image"),
+        ("image", "text/plain", "a.txt", b"<b>", "it is HTML, SVG or XML that can run scripts"),
+        ("audio", "text/plain", "a.txt", TEXT, "it is not a sound file"),
+        ("document", "image/png", "a.txt", TEXT, "it is not an image"),
+        ("document", "video/mp4", "a.md", b"<b>", "it is HTML, SVG or XML that can run scripts"),
+        ("document", "application/pdf", "a.txt", TEXT, "it is not a PDF"),
+        ("document", "application/vnd.rar", "a.txt", TEXT, "it is not an archive"),
+        ("document", "text/plain", "a.txt", MP4, "it is not plain text"),
+        ("document", "text/csv", "a.csv", b"\x01\x02", "it is not plain text"),
+        ("document", "text/plain", "a.txt", PROGRAMS[0], "it is a program"),
+        ("document", "text/html", "a.txt", PAGES[0], "it is HTML, SVG or XML that can run scripts"),
+        ("document", "text/plain", "a.html", PAGES[0], "it is HTML, SVG or XML that can run scripts"),
+        ("document", "text/plain", "a.js", b"<script>", "it is HTML, SVG or XML that can run scripts"),
+        ("document", "text/plain", "a.svg", b"<svg onload=x>", "it is HTML, SVG or XML that can run scripts"),
+        ("document", "image/x-dwg", "Plan.dwg", PAGES[0], "it is HTML, SVG or XML that can run scripts"),
+        ("document", "image/x-dwg", "Plan.dwg", PROGRAMS[0], "it is a program"),
+        ("document", "application/zip", "a.pdf", ZIP, "it is not a PDF"),
+        ("document", "application/zip", "a.png", PAGES[0], "it is HTML, SVG or XML that can run scripts"),
         ("document", "application/octet-stream", "a.mp4", PNG, "it is not a video"),
     ],
 )
@@ -282,8 +395,9 @@ def test_a_file_that_is_something_else(
 @pytest.mark.parametrize("head", [*PROGRAMS, *PAGES], ids=lambda head: repr(head[:40]))
 @pytest.mark.parametrize(
     ("content_type", "file_name"),
-    [("text/html", "a.html"), ("image/svg+xml", "a.svg"), ("text/plain", "a.txt"), ("application/pdf", "a.pdf"),
-     ("application/x-msdownload", "a.exe"), ("application/vnd.ms-excel", "a.xls"), (None, None)],
+    [("text/html", "a.html"), ("image/svg+xml", "a.svg"), ("text/xml", "a.xml"), ("application/pdf", "a.pdf"),
+     ("application/x-msdownload", "a.exe"), ("application/vnd.ms-excel", "a.xls"), (None, None),
+     ("text/plain", "a.html"), ("text/html", "a.txt"), ("application/zip", "a.js"), ("image/x-dwg", "a.dwg")],
 )  # fmt: skip
 def test_programs_and_pages_never_are_what_was_declared(
     content_type: str | None, file_name: str | None, head: bytes
@@ -292,6 +406,24 @@ def test_programs_and_pages_never_are_what_was_declared(
 
     assert mismatch(head, row, content_type or "") is not None
     assert stored_content_type(row, head) == "application/octet-stream"
+
+
+@pytest.mark.parametrize("head", [*PROGRAMS, *PAGES], ids=lambda head: repr(head[:40]))
+@pytest.mark.parametrize(
+    ("content_type", "file_name"),
+    [("text/plain", "a.txt"), ("text/csv", "a.csv"), ("application/json", "a.json"), (None, "a.md"),
+     ("text/plain", None)],
+)  # fmt: skip
+def test_what_is_declared_as_plain_text_is_stored_as_that_and_nothing_else(
+    content_type: str | None, file_name: str | None, head: bytes
+) -> None:
+    """And a page that comes instead of it, such as one that asks for a password, is not the file."""
+    row = attachment("document", file_name, content_type)
+    is_text = reads_as_text(head)
+
+    assert (mismatch(head, row, content_type or "") is None) is is_text
+    assert stored_content_type(row, head) == ("text/plain" if is_text else "application/octet-stream")
+    assert mismatch(head, row, "text/html; charset=utf-8") is not None
 
 
 @pytest.mark.parametrize("source", ["image", "audio", "document"])
@@ -307,6 +439,8 @@ def test_an_empty_file_is_nothing(source: Literal["image", "audio", "document"])
         ("text/csv", b"a\x00", "it is not plain text"),
         ("application/octet-stream", b"\x00", None),
         ("", b"\x00", None),
+        ("text/plain", PNG, None),
+        ("application/zip", PDF, None),
     ],
 )
 def test_what_the_server_says_counts_where_nothing_was_declared(answered: str, head: bytes, reason: str | None) -> None:
@@ -330,7 +464,14 @@ def test_what_the_server_says_counts_where_nothing_was_declared(answered: str, h
         ("audio", "video/webm", None, SOUND_OR_VIDEO["video/x-matroska"], "video/webm"),
         ("document", "video/ogg", None, SOUND_OR_VIDEO["application/ogg"], "video/ogg"),
         ("document", "video/mp4", "a.mp4", MP4, "video/mp4"),
-        ("document", None, "a.ogg", SOUND_OR_VIDEO["application/ogg"], "application/octet-stream"),
+        ("document", None, "a.ogg", SOUND_OR_VIDEO["application/ogg"], "audio/ogg"),
+        ("document", None, None, THEORA, "video/ogg"),
+        ("document", "application/zip", "a.pdf", PDF, "application/pdf"),
+        ("document", "application/zip", "Book.xlsx", ZIP, SHEET),
+        ("image", "image/vnd.dwg", "Plan.dwg", b"AC1032\x00", "application/octet-stream"),
+        ("document", "text/csv", "a.csv", b"<b>,name\n", "text/plain"),
+        ("document", "application/json", "a.json", b'["<script>"]', "text/plain"),
+        ("document", "text/plain", "a.txt", b"ID3 tags", "text/plain"),
         ("document", "application/pdf", "a.pdf", PDF, "application/pdf"),
         ("document", SHEET, None, ZIP, SHEET),
         ("document", None, "a.docx", ZIP, WORD),

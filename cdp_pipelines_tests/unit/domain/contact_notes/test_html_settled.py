@@ -22,6 +22,10 @@ CLEANER = nh3.Cleaner(
         "<ul><li>a</li><li>b<ol><li>c</li></ol></li></ul>", "<h2>a</h2><blockquote><p>b</p></blockquote>",
         '<p><a href="https://x.example" rel="nofollow noopener noreferrer">x</a> <a rel="y">z</a></p>',
         "<span><b><i>deep <u>er</u></i></b></span>",
+        "a<hr>b<sup>2</sup><q>c</q>", "<dl><dt>a</dt><dd>b</dd><dd><dl><dt>c</dt></dl></dd></dl>",
+        "<table><tbody><tr><td>1</td> <td><p>2</p></td></tr>\n<tr><th></th></tr></tbody></table>",
+        "<table><caption>c</caption><thead><tr><th>1</th></tr></thead><tbody></tbody><tfoot></tfoot></table>",
+        "<table><tbody><tr><td><table><tbody><tr><td>x</td></tr></tbody></table> y</td></tr></tbody></table>z",
     ],
 )  # fmt: skip
 def test_usual_notes_are_settled(note: str) -> None:
@@ -34,6 +38,14 @@ def test_usual_notes_are_settled(note: str) -> None:
         "<p><p>a</p></p>", "<p><div>a</div></p>", "<p>a<ul></ul></p>", "<p><b><h1>x</h1></b></p>",
         "<h1><h2>a</h2></h1>", "<p><li>a</li></p>", "<p><blockquote>a</blockquote></p>",
         "<li>a<li>b</li></li>", "<ul><li><ul></ul><li>b</li></li></ul>", '<a href="x">a<a href="y">b</a></a>',
+        "<p>a<hr></p>", "<p><table></table></p>", "<h1><dl></dl></h1>", "<dd>a<dd>b</dd></dd>",
+        "<dl><dd><dt>b</dt></dd></dl>",
+        "<table>x<tbody></tbody></table>", "<table><tbody><tr><td>1</td>x</tr></tbody></table>",
+        "<table><tbody><tr><b>x</b></tr></tbody></table>", "<table><tr><td>1</td></tr></table>",
+        "<table><tbody><td>1</td></tbody></table>", "<td>1</td>", "<tr></tr>", "<tbody></tbody>",
+        "<caption>x</caption>",
+        "<table><tbody><caption>x</caption></tbody></table>", "<div><td>1</td></div>",
+        "<table><tbody><tr><td>1<td>2</td></td></tr></tbody></table>",
         "<pre>\nx</pre>", "a\rb", "<b>x</b>" * 300, "x" * 60_001,
     ],
 )  # fmt: skip
@@ -42,12 +54,12 @@ def test_what_a_parser_may_read_differently_is_not(note: str) -> None:
 
 
 _WORDS = st.sampled_from(["", "x", " ", "a &amp; b", "&lt;p&gt;", "\n", "&nbsp;", "é"])
-_NAMES = sorted(ALLOWED_TAGS - {"a", "br"})
+_NAMES = sorted(ALLOWED_TAGS - {"a", "br", "hr"})
 _TREES = st.recursive(
-    st.one_of(_WORDS, st.just("<br>")),
+    st.one_of(_WORDS, st.sampled_from(["<br>", "<hr>"])),
     lambda inner: st.one_of(
         st.lists(inner, max_size=4).map("".join),
-        st.tuples(st.sampled_from(sorted(ALLOWED_TAGS - {"a", "br"})), inner).map(
+        st.tuples(st.sampled_from(sorted(ALLOWED_TAGS - {"a", "br", "hr"})), inner).map(
             lambda each: "<{0}>{1}</{0}>".format(*each)
         ),
         inner.map(lambda each: f'<a href="https://x.example/?a=1&amp;b=2">{each}</a>'),

@@ -11,8 +11,9 @@ from cdp_pipelines.domain.contact_notes.owners import (
     shown_author,
 )
 from cdp_pipelines.domain.crm_records import CrmUser
+from cdp_pipelines.domain.launchpad_users import DEACTIVATED
 
-SSO = {"ann@example.com": "uuid-ann", "gone@example.com": "uuid-gone"}
+SSO = {"ann@example.com": "uuid-ann", "gone@example.com": "uuid-gone", "left@example.com": DEACTIVATED}
 UNKNOWN = Owner("", UNKNOWN_LABEL, OWNER_UNKNOWN)
 
 
@@ -25,6 +26,9 @@ UNKNOWN = Owner("", UNKNOWN_LABEL, OWNER_UNKNOWN)
         (CrmUser("bob@example.com", "Bob  Budi\n", deleted=False), Owner("", "Bob Budi", OWNER_LABELED)),
         # Deleted in the CRM: the name stands, whatever the launchpad knows of the address.
         (CrmUser("gone@example.com", "Gone Agent", deleted=True), Owner("", "Gone Agent", OWNER_LABELED)),
+        # Deactivated in the launchpad.
+        (CrmUser("Left@Example.com", "Former Agent", deleted=False), Owner("", "Former Agent", OWNER_LABELED)),
+        (CrmUser("left@example.com", "", deleted=False), UNKNOWN),
         (CrmUser(None, "No Email", deleted=False), Owner("", "No Email", OWNER_LABELED)),
         (CrmUser(None, " \u3000 ", deleted=False), UNKNOWN),
         (CrmUser("bob@example.com", None, deleted=False), UNKNOWN),

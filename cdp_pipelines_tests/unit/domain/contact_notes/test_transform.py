@@ -105,8 +105,29 @@ def test_the_keys_of_stored_files_are_read_from_their_addresses(company: str) ->
     assert len({key.split("/")[0] for key in keys}) == 1
     # Another root, as after the CDP's files moved.
     moved = {"attachments": [{"url": entry["url"].replace(ROOT, "http://new.example:1/a/b/")}
-                             for entry in outcome.document["attachments"]]}  # fmt: skip
+                             for entry in outcome.document["attachments"]],
+             "legacy_crm_note_id": "77"}  # fmt: skip
     assert stored_keys(company, [moved]) == keys
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "other/77/image-3.png", "company-a/78/image-3.png", "company-a/77/../78/image-3.png",
+        "company-a/77/a/image-3.png",
+        "company-a/77/", "company-a/77/export.csv", "company-a2/77/image-3.png", "company-a%2F77/77/image-3.png",
+    ],
+)  # fmt: skip
+def test_a_note_leads_to_no_file_that_is_not_its_own(entry: str) -> None:
+    changed = {"legacy_crm_note_id": "77", "attachments": [{"url": f"{ROOT}{entry}"}]}
+    assert stored_keys("company-a", [changed]) == []
+
+
+@pytest.mark.parametrize("note_id", [None, "", 77, ["77"], {"$ne": ""}, ...])
+@pytest.mark.parametrize("attachments", [[{"url": f"{ROOT}company-a/77/image-3.png"}], "x", {"url": "x"}, 5, None])
+def test_a_note_with_odd_fields_leads_to_no_file(note_id: Any, attachments: Any) -> None:
+    changed = {"legacy_crm_note_id": note_id, "attachments": attachments}
+    assert stored_keys("company-a", [{name: value for name, value in changed.items() if value is not ...}]) == []
 
 
 @pytest.mark.parametrize(
@@ -251,6 +272,17 @@ def test_a_file_under_another_name_or_type_is_a_difference() -> None:
         assert compare(expected, {**expected, "attachments": files})[0] == "different"
     larger = [{**entry, "file_size_in_byte": 9} for entry in expected["attachments"]]
     assert compare(expected, {**expected, "attachments": larger}) == ("identical", ())
+
+
+def test_a_file_of_which_nothing_was_declared_may_have_any_type_that_its_bytes_gave_it() -> None:
+    expected = document(note(attachments=(CrmAttachment(4, "document", "https://s3.crm.example/4", None, None, None),)))
+    (entry,) = expected["attachments"]
+    assert entry["type"] is None
+    for shown_as, verdict in (("image", "identical"), ("doc", "identical"), ("exe", "different"), (None, "different")):
+        stored = {**expected, "attachments": [{**entry, "type": shown_as}]}
+        assert compare(expected, stored)[0] == verdict
+    renamed = {**expected, "attachments": [{**entry, "type": "image", "file_name": "x"}]}
+    assert compare(expected, renamed)[0] == "different"
 
 
 _IDS = st.one_of(st.none(), st.integers(1, 10**12))
