@@ -18,6 +18,7 @@ from cdp_pipelines.stores.migration_requests import LAUNCH_SECONDS, MigrationReq
 
 Db = Database[dict[str, Any]]
 Document = dict[str, Any]
+Kept = tuple[RowFailure, Document]
 NOW = datetime(2024, 5, 1, 10, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=LEASE_SECONDS)
 COMPANY, OTHER = "company-a", "company-b"
@@ -269,9 +270,9 @@ def test_a_shard_is_added_to_a_plan_once(jobs: MigrationJobs) -> None:
 
 def test_what_an_outage_left_unknown_is_kept_apart_from_what_failed(db: Db) -> None:
     failures = MigrationFailures(db, "activity_logs")
-    rows = [(RowFailure("1", "unreadable_changes"), {})]
-    people = [(RowFailure(f"{number}/actor", "degraded_actor"), {}) for number in (2, 3)]
-    files = [(RowFailure("4/image-1.png", "ATTACHMENT_TOO_LARGE"), {})]
+    rows: list[Kept] = [(RowFailure("1", "unreadable_changes"), {})]
+    people: list[Kept] = [(RowFailure(f"{number}/actor", "degraded_actor"), {}) for number in (2, 3)]
+    files: list[Kept] = [(RowFailure("4/image-1.png", "ATTACHMENT_TOO_LARGE"), {})]
     failures.keep("job", COMPANY, rows, now=NOW)
     failures.keep("job", COMPANY, [*people, *files], part=True, now=NOW)
 
