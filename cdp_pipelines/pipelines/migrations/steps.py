@@ -78,7 +78,7 @@ def _gates(kind: MigrationKind, checks: Sequence[Check]) -> dg.OpDefinition:
     )
     def gates(
         context: dg.OpExecutionContext, config: StartConfig, migrations: MigrationResource
-    ) -> Iterator[dg.Output[None]]:
+    ) -> Iterator[dg.Output[None] | dg.AssetCheckEvaluation]:
         """Flag, lease, coverage: whether this company may be migrated now. Opens its job, or goes on with the last."""
         services = migrations.services(kind)
         Migrator(services.database).require_current()
@@ -88,7 +88,7 @@ def _gates(kind: MigrationKind, checks: Sequence[Check]) -> dg.OpDefinition:
         try:
             hold = open_start(context, services, order)
         except dg.Failure:
-            let_stand(context, services, checks)
+            yield from let_stand(context, services, checks)
             raise
         context.log.info("%s works on job %s", hold.label, hold.owned.job_id)
         yield dg.Output(None)
