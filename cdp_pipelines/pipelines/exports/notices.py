@@ -47,7 +47,7 @@ def send_once(
         send()
     except unknown as exc:
         logger.warning("[%s] whether the %s was taken is unknown (%s); it is not sent again", job_id, channel, exc.code)
-        services.deliveries.mark(job_id, channel, "unknown", error_code=exc.code)
+        _record_end(services, job_id, channel, "unknown", exc.code)
         return "unknown"
     except CdpError as exc:
         services.deliveries.mark(job_id, channel, "not_sent", error_code=exc.code)
@@ -83,13 +83,16 @@ def try_once(
         if wrong_setting:
             alert_once(services, f"{channel}_setting:{exc.message}", f"No {channel} of exports: {exc.message}")
         if begun:
-            _mark_failed(services, job_id, channel, exc.code)
+            _record_end(services, job_id, channel, "failed", exc.code)
         return f"failed:{exc.code}"
     return outcome
 
 
-def _mark_failed(services: SharedServices, job_id: str, channel: Channel, code: str) -> None:
+def _record_end(
+    services: SharedServices, job_id: str, channel: Channel, state: Literal["unknown", "failed"], code: str
+) -> None:
+    """Neither is ever begun again, and what is not recorded stays `sending`, which is not either."""
     try:
-        services.deliveries.mark(job_id, channel, "failed", error_code=code)
+        services.deliveries.mark(job_id, channel, state, error_code=code)
     except CdpError as exc:
-        logger.warning("[%s] that the %s failed is not recorded: %s", job_id, channel, exc.code)
+        logger.warning("[%s] what became of the %s is not recorded: %s", job_id, channel, exc.code)
