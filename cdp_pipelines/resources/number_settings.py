@@ -49,7 +49,7 @@ NUMBERS: Final = {
         NumberSetting("CDP_EXPORT_URL_TTL", 3_600, 1, SIGNED_LINK_SECONDS, "seconds"),
         NumberSetting("CDP_EXPORT_FILE_TTL", 172_800, 60, DOCUMENT_SECONDS, "seconds"),
         NumberSetting("CDP_SMTP_PORT", 25, 1, 65_535, ""),
-        NumberSetting("CDP_CRM_STATEMENT_SECONDS", 300, 1, 3_600, "seconds"),
+        NumberSetting("CDP_CRM_STATEMENT_SECONDS", 300, 1, 900, "seconds"),
         NumberSetting("CRM_NOTES_EXTRACT_TIMEOUT", 10, 0.1, 119, "seconds", whole=False),
     )
 }

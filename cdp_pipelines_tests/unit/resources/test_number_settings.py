@@ -10,12 +10,14 @@ from cdp_pipelines.cli.doctor.findings import run_check
 from cdp_pipelines.cli.doctor.machine import check_limits
 from cdp_pipelines.domain.errors import ConfigurationError
 from cdp_pipelines.resources.attachment_fetcher import AttachmentFetcherResource
+from cdp_pipelines.resources.crm_api import RETRY_WAITS
 from cdp_pipelines.resources.crm_notes import CrmNotesResource
 from cdp_pipelines.resources.crm_postgres import CrmPostgresResource
 from cdp_pipelines.resources.entity_export_limits import EntityExportLimitsResource
 from cdp_pipelines.resources.export_limits import ExportLimitsResource
 from cdp_pipelines.resources.mailer import MailerResource
 from cdp_pipelines.resources.number_settings import NUMBERS, NumberSetting, number_setting
+from cdp_pipelines.stores.migration_jobs import LEASE_SECONDS
 
 SETTINGS = list(NUMBERS.values())
 PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
@@ -151,6 +153,11 @@ def test_links_that_were_set_to_outlive_their_files_are_refused(
     with pytest.raises(ConfigurationError, match="CDP_EXPORT_URL_TTL is more than CDP_EXPORT_FILE_TTL"):
         EntityExportLimitsResource().check()
     assert "broken" in states
+
+
+def test_no_wait_on_the_crm_outlives_the_lease_of_its_run() -> None:
+    assert NUMBERS["CDP_CRM_STATEMENT_SECONDS"].most <= LEASE_SECONDS
+    assert 4 * NUMBERS["CRM_NOTES_EXTRACT_TIMEOUT"].most + sum(RETRY_WAITS) < LEASE_SECONDS
 
 
 def test_doctor_names_every_number_that_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
