@@ -16,8 +16,9 @@ from cdp_pipelines.domain.activity_logs.audits import Audit
 from cdp_pipelines.domain.crm_records import CrmUser
 from cdp_pipelines.resources.crm_mapping import CrmMapping, load_mapping
 from cdp_pipelines.resources.crm_rows import CrmStatements, edges_in, shares_of
-from cdp_pipelines.resources.crm_session import SETTING, STATEMENT_SECONDS, WINDOW_PAGES, CrmSession, translating
-from cdp_pipelines.resources.environment import required_setting, whole_number_setting
+from cdp_pipelines.resources.crm_session import SETTING, WINDOW_PAGES, CrmSession, translating
+from cdp_pipelines.resources.environment import required_setting
+from cdp_pipelines.resources.number_settings import whole_number_setting
 
 PEOPLE_BATCH: Final = 250
 """Each is looked up in MongoDB at once; of the embedded server a longer list costs more than its share."""
@@ -162,7 +163,7 @@ class CrmPostgresResource(dg.ConfigurableResource[None]):
         return CrmSession(
             required_setting(SETTING, self.dsn),
             cid,
-            statement_seconds=whole_number_setting("CDP_CRM_STATEMENT_SECONDS", default=STATEMENT_SECONDS, least=1),
+            statement_seconds=whole_number_setting("CDP_CRM_STATEMENT_SECONDS"),
         )
 
     def mapping(self) -> CrmMapping:

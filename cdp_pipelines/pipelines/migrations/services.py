@@ -45,7 +45,9 @@ class MigrationResource(dg.ConfigurableResource[None]):
     files_root_url: str = Field(
         default="", description="Address under which the CDP serves what is in the bucket; empty: CDP_FILES_ROOT_URL."
     )
-    lease_seconds: int = Field(default=LEASE_SECONDS, description="How long a silent run keeps its job, in seconds.")
+    lease_seconds: int = Field(
+        default=LEASE_SECONDS, ge=0, le=86_400, description="How long a silent run keeps its job, in seconds."
+    )
 
     def services(self, kind: MigrationKind) -> "MigrationServices":
         """Stores and outside systems of one migration; only MongoDB's settings are needed at once."""
