@@ -272,8 +272,11 @@ def _export_id(raw: object) -> str:
 
 
 def _email(document: Mapping[str, Any]) -> str:
-    email = _text(document, "email")
-    if email and not is_email_address(email):
+    raw = document.get("email")
+    email = raw.strip() if isinstance(raw, str) else raw
+    if email is None or email == "":
+        return ""
+    if not isinstance(email, str) or not is_email_address(email):
         raise _invalid("email", "must be one e-mail address")
     return email
 
