@@ -25,7 +25,8 @@ TAKEN = [
 REFUSED = [
     "a..b@example.com", "ani@example.com.", ".ani@example.com", "ani.@example.com", "ani@.example.com",
     "ani@example..com", "ani@-example.com", "ani@example-.com", "ani@exa_mple.com", "ani@exa mple.com",
-    "a b@example.com",     '"a b"@example.com', "ani@[127.0.0.1]", "ani@127.0.0.1", "ani", "@example.com", "ani@", "a@b@example.com",
+    "a b@example.com",
+    '"a b"@example.com', "ani@[127.0.0.1]", "ani@127.0.0.1", "ani", "@example.com", "ani@", "a@b@example.com",
     "ani@example.com, budi@example.com", "Ani <ani@example.com>", "ani@example.com\r\nBcc: x@y.example",
     "ani\0@example.com",
     "a\u200bni@example.com", "ani@exam\u200bple.com", "ani@xn--a.example", "a" * 65 + "@example.com",
