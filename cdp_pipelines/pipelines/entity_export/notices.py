@@ -122,7 +122,7 @@ def _not_sent(services: EntityServices, export_id: str, channel: Channel, error:
 def email_address(document: Mapping[str, Any]) -> str:
     """Whom the request's email goes to; empty if nobody, or if what stands there is no address."""
     email = document.get("email")
-    return email if isinstance(email, str) and is_email_address(email) else ""
+    return email.strip() if isinstance(email, str) and is_email_address(email) else ""
 
 
 def webhook_url(document: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import pytest
-from bson import ObjectId
+from bson import Decimal128, ObjectId
 from pymongo import MongoClient, monitoring
 from pymongo.database import Database
 from pymongo.errors import NetworkTimeout
@@ -336,3 +336,26 @@ def test_a_walk_ends_though_rows_are_added_faster_than_it_goes(db: Db) -> None:
             yield from page
 
     assert [row["id"] for row in slowly()] == [str(i) for i in range(100)]
+
+
+@pytest.mark.parametrize("file_format", ["CSV", "XLSX", "JSON"])
+def test_figures_over_doubles_and_decimals_have_the_digits_that_were_written(db: Db, file_format: Any) -> None:
+    amounts: dict[str, list[Any]] = {
+        "k_mixed": [12.1, Decimal128("0.50"), "x"], "k_doubles": [0.5, 1, 2.25], "k_thirds": [Decimal128("10"), 0, 0],
+        "k_decimals": [Decimal128("0.10"), Decimal128("12345678901234567890.10")], "k_none": [],
+    }  # fmt: skip
+    db["customers"].insert_many({"company_sso_id": "acme", "id": key} for key in amounts)
+    db["orders"].insert_many(
+        {"company_sso_id": "acme", "customer_id": key, "amount": amount}
+        for key, listed in amounts.items()
+        for amount in listed
+    )
+    fields = ["id", "orders_total_amount", "orders_average_amount"]
+    found = reader(db, "customer", fields=fields, order="id")
+    renderer = EntityRenderer(found._request.fields, file_format, found._request.zone)
+    table = {row[0]: row[1:] for page in found.pages(10) for row in zip(*renderer.columns(page), strict=True)}
+
+    assert [str(table[key][0]) for key in ("k_mixed", "k_doubles", "k_decimals")] == [
+        "12.6", "3.75", "12345678901234567890.2",
+    ]  # fmt: skip
+    assert [str(table[key][1]) for key in ("k_mixed", "k_doubles", "k_thirds")] == ["6.3", "1.25", "3.3333333333333335"]
