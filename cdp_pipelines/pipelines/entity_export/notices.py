@@ -161,6 +161,7 @@ def message_facts(document: Mapping[str, Any]) -> MessageFacts:
         file_name=result.get("file_name"),
         link=result.get("url"),
         expires_at=result.get("expires_at"),
+        made_at=result.get("made_at") if result.get("cached") is True else None,
         row_count=int(result.get("record_count") or 0),
         size_bytes=result.get("total_bytes", result.get("size_bytes")),
         file_format=exported_as.get("format") or "",
