@@ -4,6 +4,7 @@ Belongs here: what the CRM is asked for, row by row. Not here: connections (`crm
 notes (`crm_notes_postgres.py`) and what rows mean (`domain/activity_logs`).
 """
 
+import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -150,21 +151,20 @@ class CrmPostgresResource(dg.ConfigurableResource[None]):
     dsn: str = Field(default="", description="PostgreSQL connection string, a secret; empty: CRM_AUDIT_DATABASE_URL.")
     mapping_file: str = Field(default="", description="YAML with names of tables and columns; empty: the package's.")
 
-    def open(self, cid: int) -> CrmDatabase:
-        """The rows of one organization; nothing is contacted yet.
+    def open(self, cid: int, *, within_seconds: float | None = None) -> CrmDatabase:
+        """The rows of one organization; nothing is contacted yet. With a limit, no statement may take longer.
 
         Raises:
             ConfigurationError: a setting is missing or wrong.
         """
-        return CrmDatabase(self.session(cid), self.mapping())
+        return CrmDatabase(self.session(cid, within_seconds=within_seconds), self.mapping())
 
-    def session(self, cid: int) -> CrmSession:
-        """A session on behalf of one organization; nothing is contacted yet."""
-        return CrmSession(
-            required_setting(SETTING, self.dsn),
-            cid,
-            statement_seconds=whole_number_setting("CDP_CRM_STATEMENT_SECONDS"),
-        )
+    def session(self, cid: int, *, within_seconds: float | None = None) -> CrmSession:
+        """A session on behalf of one organization; nothing is contacted yet. See `open`."""
+        seconds = whole_number_setting("CDP_CRM_STATEMENT_SECONDS")
+        if within_seconds is not None:
+            seconds = min(seconds, max(1, math.ceil(within_seconds)))
+        return CrmSession(required_setting(SETTING, self.dsn), cid, statement_seconds=seconds)
 
     def mapping(self) -> CrmMapping:
         """Names of the CRM's tables and columns."""

@@ -50,6 +50,8 @@ NUMBERS: Final = {
         NumberSetting("CDP_EXPORT_FILE_TTL", 172_800, 60, DOCUMENT_SECONDS, "seconds"),
         NumberSetting("CDP_SMTP_PORT", 25, 1, 65_535, ""),
         NumberSetting("CDP_CRM_STATEMENT_SECONDS", 300, 1, 900, "seconds"),
+        # Well under the lease, which cannot be renewed while MongoDB itself is away.
+        NumberSetting("CDP_OUTAGE_PATIENCE_SECONDS", 300, 0, 600, "seconds"),
         NumberSetting("CRM_NOTES_EXTRACT_TIMEOUT", 10, 0.1, 119, "seconds", whole=False),
     )
 }

@@ -20,7 +20,7 @@ from typing import Any, Final, Literal, TypeAlias
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from cdp_pipelines.stores.errors import translating, waiting_out_outages
+from cdp_pipelines.stores.errors import this_call, translating, waiting_out_outages
 
 Channel: TypeAlias = Literal["email", "notification", "history", "webhook"]
 EndState: TypeAlias = Literal["sent", "switched_off", "unknown", "not_sent", "failed", "given_up"]
@@ -42,8 +42,10 @@ class Deliveries:
         self._kind = kind
         self._deliveries = database["deliveries"]
 
+    @waiting_out_outages
     def begin(self, job_id: str, company_sso_id: str, channel: Channel, variant: str, *, now: datetime) -> bool:
         """Record the intent to send; False when it was sent, or may have been. Only then may the caller not send."""
+        delivery_id, begun_by = f"{job_id}:{channel}", this_call()
         document: Document = {
             "kind": self._kind,
             "job_id": job_id,
@@ -51,19 +53,22 @@ class Deliveries:
             "channel": channel,
             "variant": variant,
             "state": "sending",
+            "begun_by": begun_by,
             "at": now,
             "expires_at": now + timedelta(days=KEPT_DAYS),
         }
-        # Not repeated over an outage: if the answer to the insert is lost, "may have been sent" is the safe reading.
         with translating("recording a delivery"):
             try:
-                self._deliveries.insert_one({"_id": f"{job_id}:{channel}", "tries": 1, **document})
+                self._deliveries.insert_one({"_id": delivery_id, "tries": 1, **document})
                 return True
             except DuplicateKeyError:
                 again = self._deliveries.find_one_and_update(
-                    {"_id": f"{job_id}:{channel}", "state": "not_sent"}, {"$set": document, "$inc": {"tries": 1}}
+                    {"_id": delivery_id, "state": "not_sent"}, {"$set": document, "$inc": {"tries": 1}}
                 )
-                return again is not None
+                if again is not None:
+                    return True
+                # Or begun by an earlier try of this call, whose answer was lost: nothing was sent then.
+                return self._deliveries.find_one({"_id": delivery_id, "begun_by": begun_by}, {"_id": 1}) is not None
 
     @waiting_out_outages
     def mark(self, job_id: str, channel: Channel, state: EndState, *, error_code: str = "") -> None:

@@ -5,7 +5,8 @@
 Every step is one conditional update, so it happens once however many sensors and runs try. Fields that this project
 adds to the requester's document: `launch` (who asked Dagster for the run, and until when that stands), `attempt`,
 `lease` (the run that works on it), `run_id`, the keys of its files, `warnings`, `started_at`, `ended_at`, `expires_at`,
-`cleanup_pending` (files that could not be removed yet).
+`cleanup_pending` (files that could not be removed yet), `ended_by` (the call that ended it, so that one whose answer
+was lost knows itself), `put_back` (how often its run died untaken, and after which attempt last).
 
 Others write in these collections, so none of these fields is believed from a new request: it is taken in first
 (`take_in`), which wipes them and keeps what the requester said as a snapshot; every read that work rests on joins that
@@ -26,7 +27,7 @@ from pymongo.database import Database
 from cdp_pipelines.domain.admission import Rejected
 from cdp_pipelines.domain.object_keys import KeyOwner, request_mark
 from cdp_pipelines.stores.documents import Found, Unreadable, as_bytes, behind, read_each, read_one, readable_options
-from cdp_pipelines.stores.errors import translating, waiting_out_outages
+from cdp_pipelines.stores.errors import this_call, translating, waiting_out_outages
 from cdp_pipelines.stores.queue_shape import LAUNCH_SECONDS, QueueShape, known_age, launched, not_one_of, unclaimed
 from cdp_pipelines.stores.request_intake import RequestIntake, request_ref
 
@@ -34,6 +35,8 @@ Document = dict[str, Any]
 
 LEASE_SECONDS: Final = 900
 """Longer than any bounded retry inside one batch or step, so a lease that ran out means a dead owner."""
+MOST_PUT_BACK: Final = 3
+"""How often a request is launched again whose run died before it took the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,14 @@ class Heartbeat:
 
     cancel_requested: bool
     owned: bool
+
+
+def was_put_back(document: Mapping[str, Any]) -> bool:
+    """Whether a queued request waits for its next launch, the last one having been in vain."""
+    put_back = document.get("put_back")
+    if not isinstance(put_back, Mapping):
+        return False
+    return document.get("attempt") is not None and put_back.get("at_attempt") == document["attempt"]
 
 
 class ExportQueue:
@@ -245,6 +256,35 @@ class ExportQueue:
             )
 
     @waiting_out_outages
+    def put_back(self, document: Mapping[str, Any], *, now: datetime) -> bool:
+        """Have a request launched again whose run died before it took it; once for each launch.
+
+        False: it was put back too often, or has moved on.
+        """
+        attempt, token = document.get("attempt"), this_call()
+        waiting = {"_id": document["_id"], **self.shape.scope, "status": self.shape.queued}
+        with translating("putting a request back into the queue"):
+            done = self._jobs.update_one(
+                {
+                    **waiting,
+                    "put_back.at_attempt": {"$ne": attempt},
+                    "put_back.untaken": {"$not": {"$gte": MOST_PUT_BACK}},
+                },
+                {
+                    "$set": {
+                        "put_back.at_attempt": attempt,
+                        "put_back.by": token,
+                        "launch.expires_at": now,
+                        "updated_at": now,
+                    },
+                    "$inc": {"put_back.untaken": 1},
+                },
+            )
+            if done.modified_count == 1:
+                return True
+            return self._jobs.find_one({**waiting, "put_back.by": token}, {"_id": 1}) is not None
+
+    @waiting_out_outages
     def find(self, job_id: str, *, company_sso_id: str | None = None) -> Document | None:
         """The job; with a company, only if it is that company's. Without one: for operators' commands alone.
 
@@ -343,11 +383,15 @@ class ExportQueue:
         return ended
 
     def _end(self, scope: Document, changes: Mapping[str, object], *, now: datetime) -> bool:
-        end = {"ended_at": now, "updated_at": now, "expires_at": now + timedelta(days=self.shape.kept_days)}
+        end: Document = {"ended_at": now, "updated_at": now, "ended_by": this_call()}
+        end["expires_at"] = now + timedelta(days=self.shape.kept_days)
+        which = {key: value for key, value in scope.items() if key not in _MOVES_ON}
         with translating("ending an export job"):
-            return (
-                self._jobs.update_one(scope, {"$set": {**changes, **end}, "$unset": {"lease": ""}}).modified_count == 1
-            )
+            done = self._jobs.update_one(scope, {"$set": {**changes, **end}, "$unset": {"lease": ""}})
+            if done.modified_count == 1:
+                return True
+            # Or by an earlier try of this call, whose answer was lost: then the end is told of by this one.
+            return self._jobs.find_one({**which, "ended_by": end["ended_by"]}, {"_id": 1}) is not None
 
     @waiting_out_outages
     def request_cancel(self, job_id: str, *, company_sso_id: str | None = None) -> str | None:
@@ -471,6 +515,10 @@ class ExportQueue:
     def _watched(self) -> Document | None:
         # None, because an empty projection is `_id` alone to the driver.
         return dict.fromkeys(self.shape.unwatched, 0) or None
+
+
+_MOVES_ON: Final = frozenset({"status", "lease.owner_run_id", "$and"})
+"""The parts of a query for an open job that no longer hold once it has ended."""
 
 
 def _lease(run_id: str, now: datetime) -> Document:

@@ -19,9 +19,10 @@ from cdp_pipelines.domain.events import event_line
 from cdp_pipelines.domain.failure_words import failure_reason
 from cdp_pipelines.domain.object_keys import marked_random
 from cdp_pipelines.domain.timezones import resolve_timezone
+from cdp_pipelines.pipelines.alerting import alert_once
 from cdp_pipelines.pipelines.contact_export.services import ExportServices
 from cdp_pipelines.pipelines.exports.heartbeat import Beat
-from cdp_pipelines.pipelines.exports.notices import alert_once, send_once, try_once
+from cdp_pipelines.pipelines.exports.notices import send_once, try_once
 from cdp_pipelines.resources.email_message import Attachment, OutgoingEmail
 from cdp_pipelines.resources.export_history import ExportHistoryRow
 from cdp_pipelines.resources.notifications import Notification

@@ -16,6 +16,7 @@ from cdp_pipelines.domain.entity_export.webhook import message_of
 from cdp_pipelines.domain.errors import CdpError, PermanentFailure
 from cdp_pipelines.domain.failure_words import failure_reason
 from cdp_pipelines.domain.timezones import resolve_timezone
+from cdp_pipelines.pipelines.alerting import alert_once
 from cdp_pipelines.pipelines.entity_export.config import (
     FIRST_NOTICE_WAIT_SECONDS,
     LONGEST_NOTICE_WAIT_SECONDS,
@@ -23,7 +24,7 @@ from cdp_pipelines.pipelines.entity_export.config import (
 )
 from cdp_pipelines.pipelines.entity_export.figures import object_of
 from cdp_pipelines.pipelines.entity_export.services import EntityServices
-from cdp_pipelines.pipelines.exports.notices import alert_once, send_once
+from cdp_pipelines.pipelines.exports.notices import send_once
 from cdp_pipelines.resources.email_message import OutgoingEmail
 from cdp_pipelines.resources.smtp_errors import MailerOutcomeUnknown
 from cdp_pipelines.stores.deliveries import STALE_SECONDS, Channel

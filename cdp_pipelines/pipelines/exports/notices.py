@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
 from cdp_pipelines.domain.errors import CdpError, ConfigurationError
+from cdp_pipelines.pipelines.alerting import alert_once
 from cdp_pipelines.pipelines.exports.services import SharedServices
 from cdp_pipelines.stores.deliveries import Channel
 
@@ -12,15 +13,6 @@ logger = logging.getLogger(__name__)
 
 _SWITCHED_OFF: Final = ("off", "not_configured")
 Sending: TypeAlias = Literal["sent", "unknown", "before"]
-
-
-def alert_once(services: SharedServices, cause: str, text: str) -> None:
-    """Alert operators about a cause they have not been told of."""
-    try:
-        if services.alert_causes.first_time(cause, now=services.now()):
-            services.alerts().send(text, cause=cause)
-    except CdpError as exc:
-        logger.warning("alert not sent (%s): %s", exc.code, text)
 
 
 def send_once(

@@ -7,6 +7,8 @@ from typing import Any
 import dagster as dg
 
 from cdp_pipelines.domain.errors import CdpError
+from cdp_pipelines.pipelines.alerting import repeat_alerts
+from cdp_pipelines.pipelines.budget import Budget
 from cdp_pipelines.pipelines.exports.kinds import ExportKind
 from cdp_pipelines.pipelines.exports.sweep import sweep_exports
 from cdp_pipelines.resources.work_directory import sweep_work_directories
@@ -30,11 +32,17 @@ def export_run_failures_sensor(kinds: Sequence[ExportKind[Any]]) -> dg.SensorDef
         after: dict[str, str] = {}
         summaries: list[str] = []
         errors: list[CdpError] = []
+        budget = Budget()
+        told: list[str] | None = None
         for kind in kinds:
             position = before.get(kind.name)
             services = getattr(context.resources, kind.name).services()
             try:
-                report = sweep_exports(kind, services, context.instance, after=position)
+                report = sweep_exports(kind, services, context.instance, after=position, budget=budget)
+                if told is None:
+                    # Once a tick: all kinds have the same receiver and the same memory.
+                    told = repeat_alerts(services, budget)
+                    report.lines.extend(told)
             except CdpError as exc:
                 # The others are swept all the same; this one goes on from where it stands.
                 errors.append(exc)
