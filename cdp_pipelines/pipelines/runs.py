@@ -55,9 +55,10 @@ def _may_start_again(instance: DagsterInstance, run: DagsterRun, now: datetime) 
 
 def _ended_within(instance: DagsterInstance, run: DagsterRun, now: datetime, seconds: int) -> bool:
     record = instance.get_run_record_by_id(run.run_id)
-    if record is None or record.end_time is None:
+    if record is None:
         return False
-    return now - datetime.fromtimestamp(record.end_time, UTC) < timedelta(seconds=seconds)
+    ended = record.end_time if record.end_time is not None else record.update_timestamp.timestamp()
+    return now - datetime.fromtimestamp(ended, UTC) < timedelta(seconds=seconds)
 
 
 def end_dead_run(instance: DagsterInstance, run_id: object, *, canceled: bool = False) -> bool:
