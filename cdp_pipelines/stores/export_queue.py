@@ -5,7 +5,8 @@
 Every step is one conditional update, so it happens once however many sensors and runs try. Fields that this project
 adds to the requester's document: `launch` (who asked Dagster for the run, and until when that stands), `attempt`,
 `lease` (the run that works on it), `run_id`, the keys of its files, `warnings`, `started_at`, `ended_at`, `expires_at`,
-`cleanup_pending` (files that could not be removed yet).
+`cleanup_pending` (files that could not be removed yet), `ended_by` (the call that ended it, so that one whose answer
+was lost knows itself), `put_back` (how often its run died untaken, and after which attempt last).
 
 Others write in these collections, so none of these fields is believed from a new request: it is taken in first
 (`take_in`), which wipes them and keeps what the requester said as a snapshot; every read that work rests on joins that
@@ -21,28 +22,26 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from pymongo import ReturnDocument
-from pymongo.database import Database
 
 from cdp_pipelines.domain.admission import Rejected
-from cdp_pipelines.domain.object_keys import KeyOwner, request_mark
 from cdp_pipelines.stores.documents import (
-    UNREADABLE,
     Found,
     Unreadable,
-    as_bytes,
     behind,
     read_each,
     read_one,
-    readable_options,
 )
-from cdp_pipelines.stores.errors import translating, waiting_out_outages
-from cdp_pipelines.stores.queue_shape import LAUNCH_SECONDS, QueueShape, known_age, launched, not_one_of, unclaimed
-from cdp_pipelines.stores.request_intake import RequestIntake, request_ref
+from cdp_pipelines.stores.errors import this_call, translating, waiting_out_outages
+from cdp_pipelines.stores.queue_shape import LAUNCH_SECONDS, known_age, launched, not_one_of, unclaimed
+from cdp_pipelines.stores.request_intake import request_ref
+from cdp_pipelines.stores.taken_requests import TakenRequests
 
 Document = dict[str, Any]
 
 LEASE_SECONDS: Final = 900
 """Longer than any bounded retry inside one batch or step, so a lease that ran out means a dead owner."""
+MOST_PUT_BACK: Final = 3
+"""How often a request is launched again whose run died before it took the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +68,16 @@ class Heartbeat:
     owned: bool
 
 
-class ExportQueue:
-    """The requests of all companies for the sensors; of one company for everything that names a request."""
+def was_put_back(document: Mapping[str, Any]) -> bool:
+    """Whether a queued request waits for its next launch, the last one having been in vain."""
+    put_back = document.get("put_back")
+    if not isinstance(put_back, Mapping):
+        return False
+    return document.get("attempt") is not None and put_back.get("at_attempt") == document["attempt"]
 
-    def __init__(self, database: Database[Document], shape: QueueShape) -> None:
-        self.shape = shape
-        self._jobs = database[shape.collection]
-        self._raw = as_bytes(self._jobs)
-        self._options = readable_options(self._jobs)
-        self.intake = RequestIntake(database, shape.collection, kept_days=shape.kept_days)
+
+class ExportQueue(TakenRequests):
+    """The requests of all companies for the sensors; of one company for everything that names a request."""
 
     @waiting_out_outages
     def waiting(self, *, now: datetime, limit: int) -> Found:
@@ -105,128 +105,6 @@ class ExportQueue:
                 projection={"_id": 1},
             )
         return claimed is not None
-
-    def take_in(self, document_id: object, *, now: datetime) -> Document | Rejected | None:
-        """Take a claimed request in: wipe what it brought in fields of ours, and keep what it says as a snapshot.
-
-        The request to work from. A request that was taken in before stands as it was then, whatever was edited since.
-        None: it is gone. Refused: it cannot be read, or its id was used before, by another document or by itself.
-        """
-        document = self._read({"_id": document_id, **self.shape.scope})
-        if document is None:
-            return None
-        if isinstance(document, Unreadable):
-            return UNREADABLE
-        request_id = document.get(self.shape.id_field)
-        record = self.intake.of(document, request_id)
-        if record is None:
-            # First, so that a record means that it is done.
-            self._wipe(document, now=now)
-            record = self.intake.record(document, request_id, self.shape.fields.snapshot(document), now=now)
-            document = {name: value for name, value in document.items() if name not in self.shape.fields.ours}
-        if record["ref"] != self.intake.ref(document) or record.get("ended_at") is not None:
-            return self._id_was_used(record)
-        return self._joined(document, record)
-
-    @waiting_out_outages
-    def _wipe(self, document: Document, *, now: datetime) -> None:
-        fields = self.shape.fields
-        gone = [name for name in fields.brought(document) if name not in fields.neutral and name != "updated_at"]
-        neutral = {name: value for name, value in fields.neutral.items() if name in document}
-        changes: Document = {"$set": {**neutral, "updated_at": now}}
-        with translating("taking a request in"):
-            self._jobs.update_one(
-                self._unbegun(document["_id"]), {**changes, **({"$unset": dict.fromkeys(gone, "")} if gone else {})}
-            )
-
-    def _id_was_used(self, record: Mapping[str, Any]) -> Rejected:
-        name = self.shape.id_field
-        ended = record.get("ended_as")
-        what = f"it ended as {ended}" if isinstance(ended, str) else "by another document"
-        return Rejected(
-            "REQUEST_ID_USED",
-            409,
-            f"The {name} of this request was used before: {what}. Ask again with a new document and a new {name}.",
-            {"field": name},
-        )
-
-    @waiting_out_outages
-    def _read(self, query: Mapping[str, Any], fields: Mapping[str, int] | None = None) -> Document | Unreadable | None:
-        with translating("reading an export job"):
-            raw = self._raw.find_one(query, fields)
-        return read_one(raw, self._options) if raw is not None else None
-
-    def _as_it_stands(self, query: Mapping[str, Any], fields: Mapping[str, int] | None = None) -> Document | None:
-        read = self._read(query, fields)
-        return None if isinstance(read, Unreadable) else read
-
-    def _joined(self, document: Document, record: Mapping[str, Any]) -> Document:
-        """What was asked, with what the pipeline has written since."""
-        joined = self.shape.fields.joined(document, record["request"])
-        joined.pop("attempt", None)
-        identity = {self.shape.id_field: record["request_id"], "company_sso_id": record["company_sso_id"]}
-        attempt = {"attempt": record["attempt"]} if record["attempt"] else {}
-        return {**joined, **record.get("read_as", {}), **identity, **attempt}
-
-    def taken_in(self, documents: Sequence[Document], *, whole: bool = False) -> list[Document | None]:
-        """Each of these as it was taken in, with what the pipeline has written since; None for what never was.
-
-        Unless they are to be whole, without what is too large to read when watching many.
-        """
-        without = () if whole else self.shape.unwatched
-        records = self.intake.of_each(documents, self.shape.id_field, without=without)
-        found = [records.get(self.intake.ref(document)) for document in documents]
-        return [
-            self._joined(document, record) if record is not None else None
-            for document, record in zip(documents, found, strict=True)
-        ]
-
-    def keep(self, document: Mapping[str, Any], **facts: object) -> None:
-        """Keep what the request came to once it was read: no later edit of the document changes it."""
-        self.intake.keep(self.intake.ref(document), facts)
-
-    def key_owner(self, document: Mapping[str, Any]) -> KeyOwner:
-        """For whom keys are made, when they are made for this request."""
-        company = str(document["company_sso_id"])
-        return KeyOwner(self.shape.folder(company), request_mark(company, self.intake.ref(document)))
-
-    def own_files(self, document: Mapping[str, Any]) -> list[str]:
-        """The object keys of the request's files, without any that was not made for it."""
-        keys = self.shape.files(document)
-        owner = self.key_owner(document) if keys else None
-        return [key for key in keys if owner is not None and owner.owns(key)]
-
-    @waiting_out_outages
-    def set_aside(self, found: Unreadable, rejected: Rejected, *, now: datetime) -> bool:
-        """End a document that cannot be read, by the bytes of its `_id`; False when it had ended."""
-        begun = {"$and": [found.identity, {**self.shape.scope, "status": {"$nin": list(self.shape.terminal)}}]}
-        changes = {"status": self.shape.rejected, "error": rejected.as_document(), "ended_at": now, "updated_at": now}
-        with translating("setting a document aside"):
-            ended = self._jobs.update_one(
-                begun, {"$set": {**changes, "expires_at": now + timedelta(days=self.shape.kept_days)}}
-            )
-        return ended.modified_count == 1
-
-    @waiting_out_outages
-    def never_taken_in(self, document: Mapping[str, Any], rejected: Rejected, *, now: datetime) -> None:
-        """End a document as refused that says it is at work, and wipe what is ours of it: nobody took it in.
-
-        One that says it has ended stays as it is, but for what would have somebody do something about it.
-        """
-        fields = self.shape.fields
-        gone = dict.fromkeys([name for name in fields.brought(document) if name not in {"updated_at", "error"}], "")
-        scope = {"_id": document["_id"], **self.shape.scope}
-        with translating("refusing a document"):
-            if document.get("status") in self.shape.terminal:
-                dead = {name: "" for name in gone if name in self.shape.work_left}
-                if dead:
-                    self._jobs.update_one(scope, {"$unset": dead})
-                return
-            gone.pop("ended_at", None)
-            gone.pop("expires_at", None)
-            ended = {"status": self.shape.rejected, "error": rejected.as_document(), "ended_at": now, "updated_at": now}
-            ended["expires_at"] = now + timedelta(days=self.shape.kept_days)
-            self._jobs.update_one(scope, {"$set": ended, **({"$unset": gone} if gone else {})})
 
     @waiting_out_outages
     def reject(self, document_id: object, rejected: Rejected, *, now: datetime) -> bool:
@@ -257,6 +135,35 @@ class ExportQueue:
                 {"_id": document_id, "status": self.shape.queued},
                 {"$set": {"warnings": list(warnings), "attempt": attempt}},
             )
+
+    @waiting_out_outages
+    def put_back(self, document: Mapping[str, Any], *, now: datetime) -> bool:
+        """Have a request launched again whose run died before it took it; once for each launch.
+
+        False: it was put back too often, or has moved on.
+        """
+        attempt, token = document.get("attempt"), this_call()
+        waiting = {"_id": document["_id"], **self.shape.scope, "status": self.shape.queued}
+        with translating("putting a request back into the queue"):
+            done = self._jobs.update_one(
+                {
+                    **waiting,
+                    "put_back.at_attempt": {"$ne": attempt},
+                    "put_back.untaken": {"$not": {"$gte": MOST_PUT_BACK}},
+                },
+                {
+                    "$set": {
+                        "put_back.at_attempt": attempt,
+                        "put_back.by": token,
+                        "launch.expires_at": now,
+                        "updated_at": now,
+                    },
+                    "$inc": {"put_back.untaken": 1},
+                },
+            )
+            if done.modified_count == 1:
+                return True
+            return self._jobs.find_one({**waiting, "put_back.by": token}, {"_id": 1}) is not None
 
     @waiting_out_outages
     def find(self, job_id: str, *, company_sso_id: str | None = None) -> Document | None:
@@ -359,11 +266,15 @@ class ExportQueue:
         return ended
 
     def _end(self, scope: Document, changes: Mapping[str, object], *, now: datetime) -> bool:
-        end = {"ended_at": now, "updated_at": now, "expires_at": now + timedelta(days=self.shape.kept_days)}
+        end: Document = {"ended_at": now, "updated_at": now, "ended_by": this_call()}
+        end["expires_at"] = now + timedelta(days=self.shape.kept_days)
+        which = {key: value for key, value in scope.items() if key not in _MOVES_ON}
         with translating("ending an export job"):
-            return (
-                self._jobs.update_one(scope, {"$set": {**changes, **end}, "$unset": {"lease": ""}}).modified_count == 1
-            )
+            done = self._jobs.update_one(scope, {"$set": {**changes, **end}, "$unset": {"lease": ""}})
+            if done.modified_count == 1:
+                return True
+            # Or by an earlier try of this call, whose answer was lost: then the end is told of by this one.
+            return self._jobs.find_one({**which, "ended_by": end["ended_by"]}, {"_id": 1}) is not None
 
     @waiting_out_outages
     def request_cancel(self, job_id: str, *, company_sso_id: str | None = None) -> str | None:
@@ -464,22 +375,6 @@ class ExportQueue:
         unreadable = [{self.shape.id_field: each.shown, "status": "unreadable"} for each in read.unreadable]
         return [*(self.shape.fields.believed(document) for document in read), *unreadable]
 
-    def _one(self, job_id: str, company_sso_id: str) -> Document:
-        """Leads to one company's job."""
-        return {**self.shape.scope, self.shape.id_field: job_id, "company_sso_id": company_sso_id}
-
-    def _whosever(self, job_id: str, company_sso_id: str | None) -> Document:
-        """Leads to one job, for commands that may act without naming its company."""
-        if company_sso_id is not None:
-            return self._one(job_id, company_sso_id)
-        return {**self.shape.scope, self.shape.id_field: job_id}
-
-    def _unbegun(self, document_id: object) -> Document:
-        """Leads to a request that no run works on and that has not ended, also one whose status is none that exists."""
-        # A list is no status, so it is unbegun whatever is in it.
-        unbegun = not_one_of([*self.shape.terminal, self.shape.working])
-        return {"_id": document_id, **self.shape.scope, "$and": [unbegun]}
-
     def _no_status(self) -> Document:
         """Leads to documents whose status is none that exists."""
         return not_one_of([*self.shape.open, *self.shape.terminal])
@@ -487,6 +382,10 @@ class ExportQueue:
     def _watched(self) -> Document | None:
         # None, because an empty projection is `_id` alone to the driver.
         return dict.fromkeys(self.shape.unwatched, 0) or None
+
+
+_MOVES_ON: Final = frozenset({"status", "lease.owner_run_id", "$and"})
+"""The parts of a query for an open job that no longer hold once it has ended."""
 
 
 def _lease(run_id: str, now: datetime) -> Document:

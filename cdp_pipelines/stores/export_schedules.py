@@ -98,11 +98,18 @@ class ExportSchedules:
             found = as_bytes(self._schedules).find({"company_sso_id": company_sso_id}).sort([("name", 1)])
             return read_each(found, readable_options(self._schedules))
 
-    @waiting_out_outages
     def remove(self, company_sso_id: str, name: str) -> bool:
         """Remove a schedule; False when there was none. Exports that it made go on."""
+        # Looked for first: a delete that is tried again after a lost answer finds nothing any more.
+        if self.find(company_sso_id, name) is None:
+            return False
+        self._remove(company_sso_id, name)
+        return True
+
+    @waiting_out_outages
+    def _remove(self, company_sso_id: str, name: str) -> None:
         with translating("removing an export schedule"):
-            return self._schedules.delete_one({"company_sso_id": company_sso_id, "name": name}).deleted_count == 1
+            self._schedules.delete_one({"company_sso_id": company_sso_id, "name": name})
 
     @waiting_out_outages
     def set_enabled(self, company_sso_id: str, name: str, *, enabled: bool, now: datetime) -> bool:

@@ -1,7 +1,10 @@
 """`migration_requests`: the queue in which migrations are asked for (SPEC 1.1, 2).
 
     queued -> processing -> completed | completed_with_errors | halted | failed | canceled      queued -> rejected
+       ^__________|
 
+A request goes back into the queue, a bounded number of times, when its run died before it took it (`UNTAKEN`), or when
+its job failed because of an outage (`OUTAGE`); `put_back` counts both, and says after which launch it was last.
 Every step is one conditional update, so it happens once however many sensors and runs try. Others write here, so a
 request is taken in first and worked from its snapshot, as every export is; see `export_queue.py`.
 """
@@ -32,7 +35,7 @@ from cdp_pipelines.stores.documents import (
     read_one,
     readable_options,
 )
-from cdp_pipelines.stores.errors import translating, waiting_out_outages
+from cdp_pipelines.stores.errors import this_call, translating, waiting_out_outages
 from cdp_pipelines.stores.queue_shape import LAUNCH_SECONDS, known_age, launched, not_one_of, unclaimed
 from cdp_pipelines.stores.request_intake import LONGEST_REQUEST_ID, RequestIntake, request_ref
 
@@ -44,12 +47,22 @@ FIELDS: Final = RequestFields(
     ours={
         "launch": "mapping", "attempt": "count", "lease": "mapping", "run_id": "text", "result": "mapping",
         "error": "mapping", "updated_at": "instant", "started_at": "instant", "ended_at": "instant",
-        "expires_at": "instant",
+        "expires_at": "instant", "ended_by": "text", "put_back": "mapping",
     },
     neutral={"result": None, "error": None},
 )  # fmt: skip
 KEPT_DAYS: Final = 30
 """The records of ended requests; the requests themselves stay."""
+UNTAKEN: Final = "untaken"
+OUTAGE: Final = "outage"
+MOST_PUT_BACK: Final = 3
+"""How often a request goes back into the queue for each of these reasons."""
+
+
+def was_put_back(document: Mapping[str, Any]) -> bool:
+    """Whether a queued request waits for its next launch, the last one having been in vain."""
+    put_back = document.get("put_back")
+    return isinstance(put_back, Mapping) and put_back.get("at_attempt") == (document.get("attempt") or 0)
 
 
 class MigrationRequests:
@@ -160,6 +173,44 @@ class MigrationRequests:
             self._requests.update_one({"_id": request_id, "status": STATUS_QUEUED}, {"$set": {"attempt": attempt}})
 
     @waiting_out_outages
+    def put_back(self, request_id: object, company_sso_id: str, why: str, *, now: datetime) -> bool:
+        """Have an open request launched again; once for each launch.
+
+        False: it was put back too often for this reason, or has ended.
+        """
+        token = this_call()
+        scope: Document = {"_id": request_id, "company_sso_id": company_sso_id, "status": {"$in": list(OPEN_STATUSES)}}
+        fresh = {"$or": [{"put_back": {"$exists": False}}, {"$expr": {"$ne": ["$put_back.at_attempt", "$attempt"]}}]}
+        bounded = {f"put_back.{why}": {"$not": {"$gte": MOST_PUT_BACK}}}
+        count = {"$add": [{"$ifNull": [f"$put_back.{why}", 0]}, 1]}
+        changes: Document = {
+            "status": STATUS_QUEUED,
+            "updated_at": now,
+            "launch.expires_at": now,
+            "put_back.by": token,
+            "put_back.at_attempt": {"$ifNull": ["$attempt", 0]},
+            f"put_back.{why}": count,
+        }
+        with translating("putting a migration request back into the queue"):
+            if self._requests.update_one({**scope, **bounded, **fresh}, [{"$set": changes}]).modified_count == 1:
+                return True
+            return self._requests.find_one({**scope, "put_back.by": token}, {"_id": 1}) is not None
+
+    def ask_again(self, document: Document) -> None:
+        """Put a request into the queue that the pipeline itself makes; asking again changes nothing.
+
+        It is taken in here and now, so that what the pipeline says of it is not wiped as a stranger's word.
+        """
+        name = text_of_id(document["_id"])
+        self.intake.record(document, name, FIELDS.snapshot(document), now=document["created_at"])
+        self._insert_again(document)
+
+    @waiting_out_outages
+    def _insert_again(self, document: Document) -> None:
+        with translating("queueing a migration"):
+            self._requests.update_one({"_id": document["_id"]}, {"$setOnInsert": document}, upsert=True)
+
+    @waiting_out_outages
     def reject(self, request_id: object, rejected: Rejected, *, now: datetime) -> bool:
         """End a request that may not run; False when it had ended."""
         return self._end(
@@ -247,11 +298,16 @@ class MigrationRequests:
         return self._end(scope, changes, now=now)
 
     def _end(self, scope: Document, changes: Document, *, now: datetime) -> bool:
+        ended = {**changes, "updated_at": now, "ended_at": now, "ended_by": this_call()}
         with translating("ending a migration request"):
-            ended = self._requests.update_one(scope, {"$set": {**changes, "updated_at": now, "ended_at": now}})
-        if ended.modified_count == 1:
+            done = self._requests.update_one(scope, {"$set": ended}).modified_count == 1
+            if not done:
+                # Or by an earlier try of this call, whose answer was lost.
+                mine = {"_id": scope["_id"], "ended_by": ended["ended_by"]}
+                done = self._requests.find_one(mine, {"_id": 1}) is not None
+        if done:
             self.intake.note_end(request_ref(COLLECTION, scope["_id"]), str(changes["status"]), now=now)
-        return ended.modified_count == 1
+        return done
 
     @waiting_out_outages
     def open_requests(self, *, launched_before: datetime, limit: int, after: object = None) -> Found:

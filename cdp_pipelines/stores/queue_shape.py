@@ -25,7 +25,7 @@ KEPT_BY_EVERY_QUEUE: Final[Mapping[str, Kind]] = {
     "launch": "mapping", "attempt": "count", "lease": "mapping", "run_id": "text", "warnings": "texts",
     "started_at": "instant", "ended_at": "instant", "expires_at": "instant", "updated_at": "instant",
     "purged_at": "instant", "cleanup_pending": "switch", "cleanup_tried_at": "instant", "error": "mapping",
-    "result": "mapping", "exported_fields": "texts",
+    "result": "mapping", "exported_fields": "texts", "ended_by": "text", "put_back": "mapping",
 }  # fmt: skip
 """Fields of ours that every kind of export has; see `RequestFields.ours`."""
 

@@ -17,7 +17,7 @@ import bson
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from cdp_pipelines.stores.errors import translating, waiting_out_outages
+from cdp_pipelines.stores.errors import this_call, translating, waiting_out_outages
 
 Document = dict[str, Any]
 
@@ -118,11 +118,14 @@ class RequestIntake:
     @waiting_out_outages
     def note_accepted(self, ref: str, *, now: datetime) -> bool:
         """The request is admitted; True once, for whoever tells of it."""
+        accepted = {"accepted_at": now, "accepted_by": this_call()}
         with translating("recording an admission"):
-            noted = self._records.update_one(
-                {"ref": ref, "accepted_at": {"$exists": False}}, {"$set": {"accepted_at": now}}
-            )
-        return noted.modified_count == 1
+            noted = self._records.update_one({"ref": ref, "accepted_at": {"$exists": False}}, {"$set": accepted})
+            if noted.modified_count == 1:
+                return True
+            # Or by an earlier try of this call, whose answer was lost.
+            mine = {"ref": ref, "accepted_by": accepted["accepted_by"]}
+            return self._records.find_one(mine, {"_id": 1}) is not None
 
     @waiting_out_outages
     def keep(self, ref: str, facts: Mapping[str, Any]) -> None:

@@ -12,10 +12,10 @@ from cdp_pipelines.domain.errors import CdpError
 from cdp_pipelines.domain.events import event_line
 from cdp_pipelines.domain.failure_words import failure_words
 from cdp_pipelines.domain.people_words import in_language
+from cdp_pipelines.pipelines.alerting import alert_once
 from cdp_pipelines.pipelines.contact_export.deliver import notify, register_history, send_email
 from cdp_pipelines.pipelines.contact_export.services import ExportServices
 from cdp_pipelines.pipelines.exports.ending import remove_files
-from cdp_pipelines.pipelines.exports.notices import alert_once
 
 logger = logging.getLogger(__name__)
 

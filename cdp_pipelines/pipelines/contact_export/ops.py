@@ -50,6 +50,7 @@ def load_request(
     with ending_badly(CONTACT_EXPORT, services, document, beat_of(context, services, request_id)):
         if _was_concluded(context, services, document):
             return
+        services.limits.check()
         if not still_admitted(CONTACT_EXPORT, services, document):
             return
     yield dg.Output(request_id)

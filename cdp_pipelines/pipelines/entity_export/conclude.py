@@ -13,10 +13,10 @@ from typing import Any
 from cdp_pipelines.domain.entity_export.delivery import CANCELED, DONE, ERROR
 from cdp_pipelines.domain.errors import CdpError
 from cdp_pipelines.domain.events import event_line
+from cdp_pipelines.pipelines.alerting import alert_once
 from cdp_pipelines.pipelines.entity_export.figures import count_ended, format_of, object_of, seconds_of
 from cdp_pipelines.pipelines.entity_export.services import EntityServices
 from cdp_pipelines.pipelines.exports.ending import remove_files
-from cdp_pipelines.pipelines.exports.notices import alert_once
 
 logger = logging.getLogger(__name__)
 

@@ -47,6 +47,7 @@ def load_export(
     with _ending_badly(services, document, beat_of(context, services, request_id)):
         if document.get("cancel_requested") is True:
             raise CancelRequested
+        services.limits.check()
         if not still_admitted(ENTITY_EXPORT, services, document):
             return
     yield dg.Output(request_id)

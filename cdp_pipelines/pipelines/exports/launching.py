@@ -8,18 +8,23 @@ import dagster as dg
 from cdp_pipelines.domain.admission import Admitted, Rejected
 from cdp_pipelines.domain.errors import ConfigurationError, TransientFailure
 from cdp_pipelines.domain.people_words import all_in_language
+from cdp_pipelines.pipelines.budget import Budget
 from cdp_pipelines.pipelines.exports.config import MOST_LAUNCHES_A_TICK, TAG_COMPANY, TAG_REQUEST, TAG_REQUESTED_BY
 from cdp_pipelines.pipelines.exports.kinds import Document, ExportKind, ServicesT, tell_of_acceptance
 from cdp_pipelines.pipelines.exports.runs import runs_of
 from cdp_pipelines.pipelines.exports.setting_aside import set_aside_harmful, set_aside_unreadable, tell_if_unreadable
 from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
+from cdp_pipelines.stores.export_queue import was_put_back
 from cdp_pipelines.stores.migrations.runner import Migrator
 
 
 def launch_waiting(
-    context: dg.SensorEvaluationContext, kind: ExportKind[ServicesT], services: ServicesT
+    context: dg.SensorEvaluationContext,
+    kind: ExportKind[ServicesT],
+    services: ServicesT,
+    budget: Budget | None = None,
 ) -> dg.SensorResult | dg.SkipReason:
-    """One bounded read of the queue, one claim and one judgement a request.
+    """One bounded read of the queue, one claim and one judgement a request, until the tick's time is spent.
 
     Raises:
         ConfigurationError: index migrations are missing.
@@ -27,11 +32,14 @@ def launch_waiting(
     """
     Migrator(services.database).require_current()
     requests: list[dg.RunRequest] = []
-    rejected = 0
+    rejected, budget = 0, budget or Budget()
     waiting = services.jobs.waiting(now=services.now(), limit=MOST_LAUNCHES_A_TICK)
     for unreadable in waiting.unreadable:
         set_aside_unreadable(services, unreadable)
     for document in waiting:
+        if budget.spent():
+            context.log.info("this tick's time is spent; what is left waits for the next")
+            break
         try:
             answer = _take_in(context, kind, services, document)
         except (TransientFailure, ConfigurationError) as exc:
@@ -103,7 +111,7 @@ def _launch(
     attempt = int(document.get("attempt", 0))
     # An earlier claim ran out. If its run exists, it waits or works, or the sweeper ends it; if not, the tick died
     # between claiming and launching, and its run key may be spent, so the next attempt gets a key of its own.
-    if attempt and runs_of(context.instance, kind.name, request_id, company):
+    if attempt and not was_put_back(document) and runs_of(context.instance, kind.name, request_id, company):
         return None
     attempt += 1
     services.jobs.note_admission(

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from cdp_pipelines.domain.admission import Rejected
 from cdp_pipelines.domain.errors import CdpError
+from cdp_pipelines.pipelines.alerting import alert_once
 from cdp_pipelines.pipelines.blame import HARMFUL, alert_of, is_documents_doing, said, shown
-from cdp_pipelines.pipelines.exports.notices import alert_once
 from cdp_pipelines.pipelines.exports.services import SharedServices
 from cdp_pipelines.stores.documents import UNREADABLE, Unreadable
 

@@ -11,6 +11,8 @@ from typing import Final
 from dagster import DagsterInstance, DagsterRunStatus
 
 from cdp_pipelines.domain.errors import CdpError, TransientFailure
+from cdp_pipelines.pipelines.alerting import alert_once
+from cdp_pipelines.pipelines.budget import Budget
 from cdp_pipelines.pipelines.exports.config import (
     FAILURE_EMAIL_RETRY_SECONDS,
     FAILURE_EMAIL_TRIES,
@@ -19,7 +21,6 @@ from cdp_pipelines.pipelines.exports.config import (
     UNHEARD_SECONDS,
 )
 from cdp_pipelines.pipelines.exports.kinds import Document, ExportKind, ServicesT
-from cdp_pipelines.pipelines.exports.notices import alert_once
 from cdp_pipelines.pipelines.exports.runs import runs_of
 from cdp_pipelines.pipelines.exports.services import SharedServices
 from cdp_pipelines.pipelines.exports.setting_aside import (
@@ -28,7 +29,9 @@ from cdp_pipelines.pipelines.exports.setting_aside import (
     set_aside_unreadable,
     tell_of_foreign_files,
 )
+from cdp_pipelines.pipelines.runs import end_dead_run, will_go_on
 from cdp_pipelines.stores.documents import Found, position_of, position_text
+from cdp_pipelines.stores.export_queue import was_put_back
 
 _INTERRUPTED: Final = "The export was interrupted and could not be finished. Please ask for it again."
 _STOPPED: Final = "The export was stopped by an operator. Please ask for it again."
@@ -53,10 +56,18 @@ class SweepReport:
 
 
 def sweep_exports(
-    kind: ExportKind[ServicesT], services: ServicesT, instance: DagsterInstance, *, after: str | None = None
+    kind: ExportKind[ServicesT],
+    services: ServicesT,
+    instance: DagsterInstance,
+    *,
+    after: str | None = None,
+    budget: Budget | None = None,
 ) -> SweepReport:
-    """End abandoned jobs, repeat what an outage prevented, watch the queue. `after` continues an earlier sweep."""
-    report = SweepReport()
+    """End abandoned jobs, repeat what an outage prevented, watch the queue. `after` continues an earlier sweep.
+
+    What the budget leaves no time for waits for the next one.
+    """
+    report, budget = SweepReport(), budget or Budget()
     before = services.now() - timedelta(seconds=UNHEARD_SECONDS)
     jobs = services.jobs.open_jobs(launched_before=before, limit=MOST_SWEEPS_A_TICK, after=position_of(after))
     for unreadable in jobs.unreadable:
@@ -64,6 +75,10 @@ def sweep_exports(
     if jobs and len(jobs) + len(jobs.unreadable) == MOST_SWEEPS_A_TICK:
         report.cursor = position_text(jobs[-1]["_id"])
     for found, document in zip(jobs, services.jobs.taken_in(jobs), strict=True):
+        if budget.spent():
+            looked_at = report.looked_at
+            report.cursor = position_text(jobs[looked_at - 1]["_id"]) if looked_at else (after or "")
+            break
         report.looked_at += 1
         try:
             _sweep_one(kind, services, instance, found, document, report)
@@ -71,9 +86,10 @@ def sweep_exports(
             raise
         except Exception as exc:  # noqa: BLE001 - whatever a document holds, its neighbours are swept
             report.lines.append(set_aside_harmful(services, found, exc))
-    if kind.repeat is not None:
+    if kind.repeat is not None and not budget.spent():
         kind.repeat(services, report)
-    _remove_orphans(services, report)
+    if not budget.spent():
+        _remove_orphans(services, report)
     _watch_queue(kind, services)
     return report
 
@@ -94,12 +110,31 @@ def _sweep_one(
             report.lines.append(refuse_never_taken_in(services, found))
         return
     reason = _why_dead(kind.name, services, instance, document)
-    if reason is not None:
-        _end(kind, services, document, reason, report)
+    if reason is not None and not _launch_again(services, document, reason, report):
+        _end(kind, services, instance, document, reason, report)
+
+
+def _launch_again(services: SharedServices, document: Document, reason: str, report: SweepReport) -> bool:
+    """Put a request back into the queue whose run died before it took it: nothing was sent, so nobody is told.
+
+    False: its run had taken it, an operator stopped it, or it was launched too often.
+    """
+    shape = services.jobs.shape
+    if reason != _INTERRUPTED or document["status"] != shape.queued or document.get("cancel_requested") is True:
+        return False
+    if not services.jobs.put_back(document, now=services.now()):
+        return False
+    report.lines.append(f"[{document[shape.id_field]}] its run ended before it took it; it is launched again")
+    return True
 
 
 def _end(
-    kind: ExportKind[ServicesT], services: ServicesT, document: Document, reason: str, report: SweepReport
+    kind: ExportKind[ServicesT],
+    services: ServicesT,
+    instance: DagsterInstance,
+    document: Document,
+    reason: str,
+    report: SweepReport,
 ) -> None:
     request_id = document[services.jobs.shape.id_field]
     try:
@@ -113,6 +148,8 @@ def _end(
         return
     report.ended += 1
     report.lines.append(f"[{request_id}] its run is over; ended as {outcome}")
+    if outcome is not None and document["status"] == services.jobs.shape.working:
+        end_dead_run(instance, document.get("run_id"), canceled=document.get("cancel_requested") is True)
 
 
 def _why_dead(job_name: str, services: SharedServices, instance: DagsterInstance, document: Document) -> str | None:
@@ -131,6 +168,11 @@ def _why_dead(job_name: str, services: SharedServices, instance: DagsterInstance
         return _INTERRUPTED
     if not runs or any(not run.is_finished for run in runs):
         # At work, waiting for a place, or never launched, which the queue's sensor looks after.
+        return None
+    if will_go_on(instance, runs[0], now=services.now()):
+        return None
+    if not working and was_put_back(document):
+        # It waits for the queue's sensor.
         return None
     return _STOPPED if runs[0].status == DagsterRunStatus.CANCELED else _INTERRUPTED
 

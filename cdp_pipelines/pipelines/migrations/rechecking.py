@@ -18,7 +18,6 @@ from cdp_pipelines.pipelines.migrations.kinds import MigrationKind
 from cdp_pipelines.pipelines.migrations.reconcile import compare_again
 from cdp_pipelines.pipelines.migrations.services import MigrationResource, MigrationServices
 from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
-from cdp_pipelines.stores.migrated_documents import MigratedDocuments
 
 Document = dict[str, Any]
 
@@ -71,29 +70,38 @@ def compared_now(context: dg.OpExecutionContext, services: MigrationServices) ->
     return {**job, "notes": notes, **(coverage.as_document() if coverage else {})}
 
 
-def let_stand(context: dg.OpExecutionContext, services: MigrationServices, checks: Sequence[Check]) -> None:
-    """Have the checks say again what the company's last finished job found; nothing where there is none.
+def let_stand(
+    context: dg.OpExecutionContext, services: MigrationServices, checks: Sequence[Check]
+) -> list[dg.AssetCheckEvaluation]:
+    """Evaluations that say again what the company's last finished job found; none where there is no such job.
 
-    Dagster plans the checks of an asset with every run of it, and shows those of a run that was refused as failed.
+    Dagster plans the checks of an asset with every run of it, and shows those of a run that was refused as failed. They
+    are for the step to yield: what a step logs is lost when it fails.
     """
     try:
         job = services.jobs.latest_finished(context.partition_key)
-        if job is not None:
-            evaluate_checks(context, services, checks, job)
+        return [] if job is None else _evaluations(context, services, checks, job)
     except CdpError as exc:
         context.log.warning("the checks were not evaluated again (%s)", exc.code)
+        return []
 
 
 def evaluate_checks(
     context: dg.OpExecutionContext, services: MigrationServices, checks: Sequence[Check], job: Document | None = None
 ) -> None:
     """Have these checks say what is of the company of this partition, by `job` or else by its last one."""
-    last, documents = (
-        subject(services, context.partition_key) if job is None else (job, documents_of(context, services))
-    )
-    for check in checks:
-        result = check.evaluate(last, documents)
-        evaluation = dg.AssetCheckEvaluation(
+    last = job if job is not None else subject(services, context.partition_key)[0]
+    for evaluation in _evaluations(context, services, checks, last):
+        context.log_event(evaluation)  # type: ignore[arg-type]  # it is taken; the annotation has not followed
+
+
+def _evaluations(
+    context: dg.OpExecutionContext, services: MigrationServices, checks: Sequence[Check], job: Document
+) -> list[dg.AssetCheckEvaluation]:
+    documents = services.kind.documents(services.database, context.partition_key)
+    found = [(check, check.evaluate(job, documents)) for check in checks]
+    return [
+        dg.AssetCheckEvaluation(
             asset_key=dg.AssetKey(services.kind.asset),
             check_name=check.name,
             passed=result.passed,
@@ -102,9 +110,5 @@ def evaluate_checks(
             description=result.description,
             partition=context.partition_key,
         )
-        context.log_event(evaluation)  # type: ignore[arg-type]  # it is taken; the annotation has not followed
-
-
-def documents_of(context: dg.OpExecutionContext, services: MigrationServices) -> MigratedDocuments:
-    """The documents of the company of this partition."""
-    return services.kind.documents(services.database, context.partition_key)
+        for check, result in found
+    ]

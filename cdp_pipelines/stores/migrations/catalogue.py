@@ -167,7 +167,7 @@ MIGRATIONS: Final = (
         replaced=[_UNIQ_JOB_ID],
     ),
     Migration(
-        9,
+        8,
         "entity_places",
         [
             # Every place of a name has an index of its own where others are found by it.

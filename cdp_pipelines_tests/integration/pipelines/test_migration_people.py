@@ -1,5 +1,8 @@
 """People whom an outage of the launchpad left unknown: listed, shown, and set right, those fields and no other."""
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
 import dagster as dg
 import pytest
 
@@ -33,11 +36,12 @@ class Launchpad:
         return users_answer(*({"email": email, "sso_id": "u-7"} for email in emails(asked) if "live" in email))
 
 
-def pointed_at(m: Migrations, url: str) -> MigrationResource:
-    return migration_resource(
-        m.env, m.db.name, crm=CrmPostgresResource(dsn=m.crm.dsn),
-        launchpad=LaunchpadResource(root_url=url, timeout_seconds=2, retry_waits=[]),
-    )  # fmt: skip
+@contextmanager
+def pointed_at(m: Migrations, url: str, *waits: float) -> Iterator[MigrationResource]:
+    launchpad = LaunchpadResource(root_url=url, timeout_seconds=2, retry_waits=list(waits))
+    resource = migration_resource(m.env, m.db.name, crm=CrmPostgresResource(dsn=m.crm.dsn), launchpad=launchpad)
+    with closing(resource):
+        yield resource
 
 
 def checks(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
@@ -55,8 +59,7 @@ def test_actors_are_listed_shown_and_set_right_by_a_replay(migrations: Migration
     with_people(m)
     for user in (7, 8, 9, None, 7):
         m.crm.audit(m.cid, auditable_id=50, user_id=user, user_type="User" if user else None)
-    with recording_server(answers) as server:
-        resource = pointed_at(m, server.url)
+    with recording_server(answers) as server, pointed_at(m, server.url) as resource:
         result = m.run(resource=resource, config={"page_rows": 2})
         assert result.success
         job = m.job()
@@ -92,8 +95,7 @@ def test_a_forced_run_sets_right_what_no_list_tells_of_any_more(migrations: Migr
     with_people(m)
     for _ in range(4):
         m.crm.audit(m.cid, auditable_id=50, user_id=7, user_type="User")
-    with recording_server(answers) as server:
-        resource = pointed_at(m, server.url)
+    with recording_server(answers) as server, pointed_at(m, server.url) as resource:
         assert m.run(resource=resource).success
         # As a company that was migrated before there was a list, or after its days.
         m.db["migration_failures"].delete_many({})
@@ -150,9 +152,7 @@ def test_a_launchpad_away_for_a_moment_degrades_nobody(migrations: Migrations) -
         answers.away = len(seen) <= 4
         return answers(asked)
 
-    with recording_server(answer) as server:
-        launchpad = LaunchpadResource(root_url=server.url, timeout_seconds=2, retry_waits=[0.01, 0.02])
-        resource = migration_resource(m.env, m.db.name, crm=CrmPostgresResource(dsn=m.crm.dsn), launchpad=launchpad)
+    with recording_server(answer) as server, pointed_at(m, server.url, 0.01, 0.02) as resource:
         assert m.run(resource=resource).success
     assert [document["actor"] for document in m.logs()] == [LIVE]
     assert m.job()["notes"] == {}
