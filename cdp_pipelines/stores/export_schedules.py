@@ -227,7 +227,7 @@ class ExportSchedules:
 
     def give_up(self, schedule: Document, failure: PermanentFailure, *, now: datetime) -> None:
         """Switch a schedule off that cannot run, and ask for an export that is refused for it: so its owner is told."""
-        if isinstance(schedule.get("company_sso_id"), str):
+        if isinstance(schedule.get("company_sso_id"), str) and (schedule.get("email") or schedule.get("webhook")):
             # Before it is switched off, and under an id that says of which state: once, whoever is killed.
             slot = schedule.get("next_run_at")
             state = f"{schedule['_id']}:{schedule.get('updated_at')}:{slot!r}"

@@ -69,7 +69,10 @@ def _mended(services: EntityServices, schedule: dict[str, Any]) -> str:
 def _alone(services: EntityServices, schedule: dict[str, Any], do: Callable[[], str]) -> str:
     """Do it; a schedule that makes the program fail is switched off."""
     try:
-        return do()
+        done = do()
+        if done == "switched off":
+            alert_once(services, *alert_of("export_schedules", shown(schedule), "switched off; its error says why"))
+        return done
     except Exception as exc:
         if not is_documents_doing(exc, services.jobs.intake.still_answers):
             raise
