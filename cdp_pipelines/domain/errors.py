@@ -5,7 +5,7 @@ Belongs here: error classes and their codes. Not here: translating a driver's ex
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 
 class CdpError(Exception):
@@ -38,3 +38,21 @@ class CancelRequested(CdpError):
 
     def __init__(self, message: str = "Canceled on request.") -> None:
         super().__init__("CANCELED", message)
+
+
+OUTAGES: Final = frozenset(
+    {
+        "CRM_UNAVAILABLE",
+        "CRM_EXTRACT_FAILED",
+        "MONGO_UNAVAILABLE",
+        "MONGO_FAILED",
+        "OBJECT_STORE_UNAVAILABLE",
+    }
+)
+"""The codes of outside systems that are away and come back, so that waiting helps. Not those that were only slow:
+what took minutes once would take them again."""
+
+
+def is_outage(error: CdpError) -> bool:
+    """Whether the same work will succeed once an outside system is back, without anybody's doing."""
+    return isinstance(error, TransientFailure) and error.code in OUTAGES

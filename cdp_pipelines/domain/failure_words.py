@@ -126,7 +126,12 @@ FAILURE_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         "MONGO_FAILED": _READING,
         "MONGO_REFUSED": _READING,
         "MONGO_UNAVAILABLE": _READING,
+        "ROWS_MISSING": Words(
+            "Not all of your rows could be read, so no file was made.",
+            "Tidak semua baris Anda dapat dibaca, sehingga file tidak dibuat.",
+        ),
         "MONGO_URI_INVALID": _SETUP,
+        "OBJECT_KEY_FOREIGN": _STORAGE,
         "OBJECT_NOT_FOUND": _STORAGE,
         "OBJECT_STORE_BUCKET_MISSING": _STORAGE,
         "OBJECT_STORE_REFUSED": _STORAGE,

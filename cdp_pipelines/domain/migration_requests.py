@@ -6,12 +6,13 @@ Belongs here: reading a request document and the guards that every migration has
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from cdp_pipelines.domain.admission import Admitted, Rejected
 from cdp_pipelines.domain.companies import Company, is_partition_key
 from cdp_pipelines.domain.migrations import COVERAGE_PCT_AT_LEAST, IN_PROGRESS
+from cdp_pipelines.domain.values.instants import to_utc
 
 Action: TypeAlias = Literal["start", "rollback"]
 ACTIONS: Final[tuple[Action, ...]] = ("start", "rollback")
@@ -223,7 +224,7 @@ def _instant(value: object, problems: list[dict[str, str]]) -> datetime | None:
             {"field": "options.date_range_start", "problem": "must be an instant such as 2024-01-31T00:00:00Z"}
         )
         return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return to_utc(found)
 
 
 def _short_text(value: object) -> str:

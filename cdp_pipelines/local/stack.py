@@ -33,6 +33,8 @@ from cdp_pipelines.local.stack_environment import make_dagster_home, shell_file
 from cdp_pipelines.local.state import ServerState, load_state, only_one, save_state, state_file, write_private
 
 DEFAULT_ROOT: Final = Path(".local")
+GRPC_SECONDS: Final = "180"
+"""How long Dagster waits for a run to start: with its own 60 s, a busy machine starts runs twice, and none works."""
 _ATTEMPTS: Final = 2
 """A port can be taken between being chosen and being used; that does not happen twice."""
 
@@ -195,7 +197,7 @@ class LocalStack:
         return Runner(server, self.root, states[name], near)
 
     def _variables(self, states: dict[str, ServerState]) -> dict[str, str]:
-        variables = {"DAGSTER_HOME": str(self.root / "dagster_home")}
+        variables = {"DAGSTER_HOME": str(self.root / "dagster_home"), "DAGSTER_GRPC_TIMEOUT_SECONDS": GRPC_SECONDS}
         for name in self._servers:
             runner = self._runner(states, name)
             variables.update(runner.server.variables(runner.place))

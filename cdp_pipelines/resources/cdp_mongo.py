@@ -21,7 +21,9 @@ POOL_CONNECTIONS = 10
 
 
 def connect(uri: str, **options: Any) -> "MongoClient[dict[str, Any]]":
-    """A client with bounded waits, UTC-aware dates and majority writes. Nothing is contacted yet.
+    """A client with bounded waits and UTC-aware dates, whose writes are confirmed when a crash cannot undo them.
+
+    Whatever the URI says: a cursor that outlives the documents behind it would lose them. Nothing is contacted yet.
 
     Raises:
         ConfigurationError: `CDP_MONGO_URI` is not a MongoDB URI.
@@ -41,9 +43,13 @@ def connect(uri: str, **options: Any) -> "MongoClient[dict[str, Any]]":
             connectTimeoutMS=SERVER_SELECTION_MILLISECONDS,
             socketTimeoutMS=SOCKET_MILLISECONDS,
             appname="cdp_pipelines",
+            w="majority",
+            journal=True,
             uuidRepresentation="standard",
             # A BSON date beyond Python's calendar comes as DatetimeMS instead of failing the whole read.
             datetime_conversion="DATETIME_AUTO",
+            # Go's driver writes texts that are no UTF-8; U+FFFD in one of them is better than no read at all.
+            unicode_decode_error_handler="replace",
             **options,
         )
     except (InvalidURI, PymongoConfigurationError, ValueError) as exc:

@@ -4,6 +4,7 @@ Belongs here: ids, sizes, and the words for what is not understood. Not here: wh
 `crm_notes_postgres.py`), what follows for the note (`cdp_pipelines.domain.contact_notes.transform`).
 """
 
+import math
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -48,8 +49,8 @@ def is_nothing(value: object) -> bool:
 
 def read_count(value: object) -> int | None:
     """A size or a number of rows; None for anything else."""
-    if isinstance(value, float | Decimal) and value == value and abs(value) <= LARGEST_NUMBER and value == int(value):
-        return read_count(int(value))
+    if isinstance(value, float | Decimal):
+        return read_count(int(value)) if math.isfinite(value) and value == int(value) else None
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     return value if 0 <= value <= LARGEST_NUMBER else None

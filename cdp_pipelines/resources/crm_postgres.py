@@ -4,6 +4,7 @@ Belongs here: what the CRM is asked for, row by row. Not here: connections (`crm
 notes (`crm_notes_postgres.py`) and what rows mean (`domain/activity_logs`).
 """
 
+import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,8 +17,9 @@ from cdp_pipelines.domain.activity_logs.audits import Audit
 from cdp_pipelines.domain.crm_records import CrmUser
 from cdp_pipelines.resources.crm_mapping import CrmMapping, load_mapping
 from cdp_pipelines.resources.crm_rows import CrmStatements, edges_in, shares_of
-from cdp_pipelines.resources.crm_session import SETTING, STATEMENT_SECONDS, WINDOW_PAGES, CrmSession, translating
-from cdp_pipelines.resources.environment import required_setting, whole_number_setting
+from cdp_pipelines.resources.crm_session import SETTING, WINDOW_PAGES, CrmSession, translating
+from cdp_pipelines.resources.environment import required_setting
+from cdp_pipelines.resources.number_settings import whole_number_setting
 
 PEOPLE_BATCH: Final = 250
 """Each is looked up in MongoDB at once; of the embedded server a longer list costs more than its share."""
@@ -149,21 +151,20 @@ class CrmPostgresResource(dg.ConfigurableResource[None]):
     dsn: str = Field(default="", description="PostgreSQL connection string, a secret; empty: CRM_AUDIT_DATABASE_URL.")
     mapping_file: str = Field(default="", description="YAML with names of tables and columns; empty: the package's.")
 
-    def open(self, cid: int) -> CrmDatabase:
-        """The rows of one organization; nothing is contacted yet.
+    def open(self, cid: int, *, within_seconds: float | None = None) -> CrmDatabase:
+        """The rows of one organization; nothing is contacted yet. With a limit, no statement may take longer.
 
         Raises:
             ConfigurationError: a setting is missing or wrong.
         """
-        return CrmDatabase(self.session(cid), self.mapping())
+        return CrmDatabase(self.session(cid, within_seconds=within_seconds), self.mapping())
 
-    def session(self, cid: int) -> CrmSession:
-        """A session on behalf of one organization; nothing is contacted yet."""
-        return CrmSession(
-            required_setting(SETTING, self.dsn),
-            cid,
-            statement_seconds=whole_number_setting("CDP_CRM_STATEMENT_SECONDS", default=STATEMENT_SECONDS, least=1),
-        )
+    def session(self, cid: int, *, within_seconds: float | None = None) -> CrmSession:
+        """A session on behalf of one organization; nothing is contacted yet. See `open`."""
+        seconds = whole_number_setting("CDP_CRM_STATEMENT_SECONDS")
+        if within_seconds is not None:
+            seconds = min(seconds, max(1, math.ceil(within_seconds)))
+        return CrmSession(required_setting(SETTING, self.dsn), cid, statement_seconds=seconds)
 
     def mapping(self) -> CrmMapping:
         """Names of the CRM's tables and columns."""

@@ -109,7 +109,9 @@ class LaunchpadResource(dg.ConfigurableResource[None]):
     deactivated: str = Field(
         default="", description="What its answer says of a user who is deactivated; empty: LAUNCHPAD_DEACTIVATED."
     )
-    timeout_seconds: float = Field(default=TIMEOUT_SECONDS, gt=0, description="How long one try may take, in seconds.")
+    timeout_seconds: float = Field(
+        default=TIMEOUT_SECONDS, gt=0, le=120, description="How long one try may take, in seconds."
+    )
     retry_waits: list[float] = Field(
         default=list(RETRY_WAITS), description="Seconds before each further try while it is away."
     )

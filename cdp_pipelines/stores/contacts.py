@@ -1,36 +1,26 @@
 """Reading contacts: by ids in the order asked, or by a criterion, always within one company.
 
 Belongs here: turning a checked `Selection` into queries, and streaming documents in bounded batches. Not here: what a
-filter may say (`domain/contact_export/filters.py`) and how values are written (`values.py`).
+filter may say and how it is asked (`domain/contact_export/filters.py`, `contact_query.py`).
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import pymongo
 from bson import ObjectId
 from pymongo.database import Database
 
-from cdp_pipelines.domain.contact_export.filters import Condition, FilterNode, Group
 from cdp_pipelines.domain.contact_export.request import MAX_EXPORT_ROWS, Selection
+from cdp_pipelines.stores.contact_query import filter_query
 from cdp_pipelines.stores.errors import translating
 
 BATCH_ROWS: Final = 500
+COUNT_SECONDS: Final = 1.0
+"""For a number that is only told, in a tick that others wait for."""
 Document = dict[str, Any]
 
-_COMPARISONS: Final = {
-    "eq": "$eq",
-    "ne": "$ne",
-    "in": "$in",
-    "nin": "$nin",
-    "gt": "$gt",
-    "gte": "$gte",
-    "lt": "$lt",
-    "lte": "$lte",
-}
-# A negation over a list of custom fields must mean "no entry with this key equals v", not "some entry differs".
-_NEGATED: Final = {"ne": "$eq", "nin": "$in"}
 _SORT_KEY: Final = "__cdp_sort"
 
 
@@ -62,6 +52,15 @@ class ContactReader:
         with translating("counting contacts"):
             return self._collection.count_documents(self.query(selection))
 
+    def count_soon(self, selection: Selection) -> int:
+        """As `count`, for a second at most.
+
+        Raises:
+            CdpError: it takes longer.
+        """
+        with pymongo.timeout(COUNT_SECONDS):
+            return self.count(selection)
+
     def known_sources(self, sources: Sequence[str]) -> set[str]:
         """Which of these sources the company's contacts hold."""
         with translating("reading sources"):
@@ -74,7 +73,7 @@ class ContactReader:
         """The criterion as a query; every part of it is made here, none is taken from the request as it came."""
         parts: list[Document] = [{"company_sso_id": self._company_sso_id}]
         if selection.filter is not None:
-            parts.append(_node(selection.filter))
+            parts.append(filter_query(selection.filter))
         if selection.period is not None:
             bounds = {"$gte": selection.period.start, "$lt": selection.period.end}
             parts.append({"updated_at": {op: at for op, at in bounds.items() if at is not None}})
@@ -148,38 +147,3 @@ class ContactReader:
 
 def _projection(fields: Sequence[str]) -> Document:
     return {"_id": 1, **dict.fromkeys(fields, 1)}
-
-
-def _node(node: FilterNode) -> Document:
-    if isinstance(node, Group):
-        return {f"${node.junction}": [_node(member) for member in node.members]}
-    return _custom_condition(node) if node.custom else _top_level_condition(node)
-
-
-def _top_level_condition(condition: Condition) -> Document:
-    if condition.op == "exists":
-        # A field that holds null is an empty cell to a user, so it does not "exist".
-        return {condition.field: {"$ne": None} if condition.value else None}
-    return {condition.field: _comparison(condition)}
-
-
-def _custom_condition(condition: Condition) -> Document:
-    entry: Document = {"key": condition.field}
-    if condition.op == "exists":
-        match = {"custom_fields": {"$elemMatch": {**entry, "value": {"$ne": None}}}}
-        return match if condition.value else {"$nor": [match]}
-    if condition.op in _NEGATED:
-        positive = {"custom_fields": {"$elemMatch": {**entry, "value": {_NEGATED[condition.op]: _operand(condition)}}}}
-        return {"$nor": [positive]}
-    return {"custom_fields": {"$elemMatch": {**entry, "value": _comparison(condition)}}}
-
-
-def _comparison(condition: Condition) -> Document:
-    if condition.op in {"contains", "starts_with"}:
-        pattern = re.escape(str(condition.value))
-        return {"$regex": f"^{pattern}" if condition.op == "starts_with" else pattern, "$options": "i"}
-    return {_COMPARISONS[condition.op]: _operand(condition)}
-
-
-def _operand(condition: Condition) -> Any:
-    return list(condition.value) if isinstance(condition.value, tuple) else condition.value

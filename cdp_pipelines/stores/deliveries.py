@@ -1,9 +1,17 @@
 """`deliveries`: what was sent to people, recorded before it is sent, so that a crash cannot send it twice.
 
 `{_id: "{job_id}:{channel}", kind, job_id, company_sso_id, channel, variant, state, error_code?, tries, at, expires_at}`
-with state `sending` (it may have gone out: never sent again), `sent`, `not_sent` (the other side surely did not take
-it: may be begun again), or `given_up` (nobody tries any more). One document a job and channel, so a job has one email
-whatever its variant.
+with one of these states. One document a job and channel, so a job has one email whatever its variant.
+
+| state | says | may be begun again |
+|---|---|---|
+| `sending` | begun; if nobody ends it, it may have gone out | no |
+| `sent` | the other side took it | no |
+| `unknown` | the other side may have taken it | no |
+| `switched_off` | nobody is told on this channel | no |
+| `failed` | a channel that is tried once had no success | no |
+| `not_sent` | the other side surely did not take it | yes |
+| `given_up` | all tries were spent | no |
 """
 
 from datetime import datetime, timedelta
@@ -12,9 +20,10 @@ from typing import Any, Final, Literal, TypeAlias
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from cdp_pipelines.stores.errors import translating, waiting_out_outages
+from cdp_pipelines.stores.errors import this_call, translating, waiting_out_outages
 
 Channel: TypeAlias = Literal["email", "notification", "history", "webhook"]
+EndState: TypeAlias = Literal["sent", "switched_off", "unknown", "not_sent", "failed", "given_up"]
 Document = dict[str, Any]
 
 KEPT_DAYS: Final = 8
@@ -33,8 +42,10 @@ class Deliveries:
         self._kind = kind
         self._deliveries = database["deliveries"]
 
+    @waiting_out_outages
     def begin(self, job_id: str, company_sso_id: str, channel: Channel, variant: str, *, now: datetime) -> bool:
         """Record the intent to send; False when it was sent, or may have been. Only then may the caller not send."""
+        delivery_id, begun_by = f"{job_id}:{channel}", this_call()
         document: Document = {
             "kind": self._kind,
             "job_id": job_id,
@@ -42,24 +53,25 @@ class Deliveries:
             "channel": channel,
             "variant": variant,
             "state": "sending",
+            "begun_by": begun_by,
             "at": now,
             "expires_at": now + timedelta(days=KEPT_DAYS),
         }
-        # Not repeated over an outage: if the answer to the insert is lost, "may have been sent" is the safe reading.
         with translating("recording a delivery"):
             try:
-                self._deliveries.insert_one({"_id": f"{job_id}:{channel}", "tries": 1, **document})
+                self._deliveries.insert_one({"_id": delivery_id, "tries": 1, **document})
                 return True
             except DuplicateKeyError:
                 again = self._deliveries.find_one_and_update(
-                    {"_id": f"{job_id}:{channel}", "state": "not_sent"}, {"$set": document, "$inc": {"tries": 1}}
+                    {"_id": delivery_id, "state": "not_sent"}, {"$set": document, "$inc": {"tries": 1}}
                 )
-                return again is not None
+                if again is not None:
+                    return True
+                # Or begun by an earlier try of this call, whose answer was lost: nothing was sent then.
+                return self._deliveries.find_one({"_id": delivery_id, "begun_by": begun_by}, {"_id": 1}) is not None
 
     @waiting_out_outages
-    def mark(
-        self, job_id: str, channel: Channel, state: Literal["sent", "not_sent", "given_up"], *, error_code: str = ""
-    ) -> None:
+    def mark(self, job_id: str, channel: Channel, state: EndState, *, error_code: str = "") -> None:
         """Record how the sending ended."""
         with translating("recording a delivery"):
             self._deliveries.update_one(

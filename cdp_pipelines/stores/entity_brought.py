@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from bson import ObjectId
+from bson import Decimal128, ObjectId
 from pymongo.database import Database
 
 from cdp_pipelines.domain.entity_export.entities import BROUGHT, Aggregate, Entity, Field, Join, Measure
 from cdp_pipelines.domain.entity_export.values import brought_names, first_present
+from cdp_pipelines.domain.values.numbers import exact_sum
 from cdp_pipelines.stores.entity_places import counted_as, first_of
 from cdp_pipelines.stores.errors import translating
 
@@ -21,6 +22,7 @@ ROW_KEY: Final = "id"
 """What documents of other collections call a row by."""
 _KEY_KINDS: Final = (str, int, float, bytes, ObjectId, UUID)
 """Of anything else a document may hold where an id belongs, nothing of another document is brought."""
+_OF_DECIMALS: Final = "__decimals"
 _NOTHING: Final[Mapping[str, int | None]] = {"count": 0, "sum": 0, "average": None, "latest": None}
 
 
@@ -72,7 +74,7 @@ class BroughtValues:
             if len(named) > 1
             else {"company_sso_id": self._company_sso_id, **named[0]}
         )
-        group = {measure.name: _accumulator(measure) for measure in aggregate.measures}
+        group = {name: sums for measure in aggregate.measures for name, sums in _accumulators(measure).items()}
         with translating("computing figures"):
             stages = [{"$match": match}, {"$group": {"_id": first_of(aggregate.by), **group}}]
             found = list(self._database[aggregate.collection].aggregate(stages, allowDiskUse=True))
@@ -102,25 +104,40 @@ def _hashable(key: Any) -> Any:
     return key
 
 
-def _accumulator(measure: Measure) -> Document:
+def _accumulators(measure: Measure) -> Document:
     value = first_of(measure.paths) if measure.paths else None
     if measure.do == "count":
-        return {"$sum": _where(measure, 1, 0)}
+        return {measure.name: {"$sum": _where(measure, 1, 0)}}
     if measure.do == "sum":
-        return {"$sum": _where(measure, counted_as("number", value), 0)}
+        # Apart: added to decimals, a double is one with all its binary digits, and 12.6 becomes 12.6000000000000005.
+        return {
+            measure.name: {"$sum": _where(measure, _if_decimal(value, 0, "$$number"), 0)},
+            measure.name + _OF_DECIMALS: {"$sum": _where(measure, _if_decimal(value, "$$number", 0), 0)},
+        }
     if measure.do == "average":
-        return {"$avg": _where(measure, counted_as("number", value), None)}
+        return {measure.name: {"$avg": _where(measure, counted_as("number", value), None)}}
     # The greatest by instant, then by `_id`: documents compare field by field in this order.
-    return {
-        "$max": _where(measure, {"at": counted_as("instant", f"${measure.at}"), "id": "$_id", "value": value}, None)
-    }
+    latest = {"at": counted_as("instant", f"${measure.at}"), "id": "$_id", "value": value}
+    return {measure.name: {"$max": _where(measure, latest, None)}}
+
+
+def _if_decimal(value: Any, then: Any, otherwise: Any) -> Document:
+    is_decimal = {"$eq": [{"$type": "$$number"}, "decimal"]}
+    return {"$let": {"vars": {"number": counted_as("number", value)}, "in": {"$cond": [is_decimal, then, otherwise]}}}
 
 
 def _figures(aggregate: Aggregate, row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        measure.name: _latest(measure, row[measure.name]) if measure.do == "latest" else row[measure.name]
-        for measure in aggregate.measures
-    }
+    return {measure.name: _figure(measure, row) for measure in aggregate.measures}
+
+
+def _figure(measure: Measure, row: Mapping[str, Any]) -> Any:
+    value = row[measure.name]
+    if measure.do == "latest":
+        return _latest(measure, value)
+    if measure.do == "sum":
+        return exact_sum(value, row[measure.name + _OF_DECIMALS])
+    # An average has no exact digits to keep; as a double it reads the same whatever was averaged.
+    return float(value.to_decimal()) if isinstance(value, Decimal128) else value
 
 
 def _latest(measure: Measure, newest: Mapping[str, Any] | None) -> Any:

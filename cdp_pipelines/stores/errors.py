@@ -3,10 +3,14 @@
 Nothing above a store knows the driver.
 """
 
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cached_property, wraps
 from typing import Final, ParamSpec, TypeVar
 
+from bson.errors import BSONError
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError, ServerSelectionTimeoutError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
@@ -50,15 +54,56 @@ def translating(doing: str) -> Iterator[None]:
             f"MongoDB refused an operation while {doing} (code {exc.code}).",
             details={"code": exc.code},
         ) from exc
+    except BSONError as exc:
+        raise PermanentFailure(
+            "DOCUMENT_UNREADABLE",
+            f"A document cannot be read, or is too large to be written, while {doing} ({type(exc).__name__}).",
+        ) from exc
     except PyMongoError as exc:
         raise TransientFailure("MONGO_FAILED", f"MongoDB failed while {doing} ({type(exc).__name__}).") from exc
 
 
+class _Call:
+    """One call of a store, over all of its tries."""
+
+    @cached_property
+    def token(self) -> str:
+        """Its name; made only for those who ask."""
+        return uuid.uuid4().hex
+
+
+_call: ContextVar[_Call | None] = ContextVar("store_call", default=None)
+
+
+def this_call() -> str:
+    """What names the present call of a store, and stays the same when an outage has it tried again.
+
+    A step that must be told from others of its kind writes it down: where a try finds the step done already and this
+    name beside it, it was done by an earlier try whose answer was lost.
+    """
+    call = _call.get()
+    return call.token if call is not None else uuid.uuid4().hex
+
+
 def waiting_out_outages(function: Callable[P, R]) -> Callable[P, R]:
-    """Repeat an idempotent operation over a short outage: five attempts, waits of 0.5 to 8 seconds."""
-    return retry(
+    """Repeat an operation over a short outage: five attempts, waits of 0.5 to 8 seconds.
+
+    A try may have been done though its answer was lost, so the operation is idempotent, or knows its own first try by
+    `this_call`.
+    """
+    patient = retry(
         retry=retry_if_exception_type(TransientFailure),
         stop=stop_after_attempt(ATTEMPTS),
         wait=wait_exponential_jitter(multiplier=0.5, max=_LONGEST_WAIT_SECONDS, jitter=0.5),
         reraise=True,
     )(function)
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        before = _call.set(_Call())
+        try:
+            return patient(*args, **kwargs)
+        finally:
+            _call.reset(before)
+
+    return call

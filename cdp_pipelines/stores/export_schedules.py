@@ -10,7 +10,7 @@ so inserting it again changes nothing, and only then `next_run_at` moves on, if 
 
 import hashlib
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from bson import ObjectId
 from pymongo import ReturnDocument
@@ -28,10 +28,13 @@ from cdp_pipelines.domain.entity_export.schedules import (
 )
 from cdp_pipelines.domain.entity_export.templates import name_problem
 from cdp_pipelines.domain.errors import PermanentFailure
+from cdp_pipelines.stores.documents import Found, Unreadable, as_bytes, read_each, readable_options
 from cdp_pipelines.stores.errors import translating, waiting_out_outages
 
 Document = dict[str, Any]
 Documents = list[Document]
+
+MOST_IDS_OF_A_SLOT: Final = 5
 
 
 class ExportSchedules:
@@ -92,13 +95,21 @@ class ExportSchedules:
     def list(self, company_sso_id: str) -> Documents:
         """The company's schedules by name."""
         with translating("reading export schedules"):
-            return [*self._schedules.find({"company_sso_id": company_sso_id}).sort([("name", 1)])]
+            found = as_bytes(self._schedules).find({"company_sso_id": company_sso_id}).sort([("name", 1)])
+            return read_each(found, readable_options(self._schedules))
 
-    @waiting_out_outages
     def remove(self, company_sso_id: str, name: str) -> bool:
         """Remove a schedule; False when there was none. Exports that it made go on."""
+        # Looked for first: a delete that is tried again after a lost answer finds nothing any more.
+        if self.find(company_sso_id, name) is None:
+            return False
+        self._remove(company_sso_id, name)
+        return True
+
+    @waiting_out_outages
+    def _remove(self, company_sso_id: str, name: str) -> None:
         with translating("removing an export schedule"):
-            return self._schedules.delete_one({"company_sso_id": company_sso_id, "name": name}).deleted_count == 1
+            self._schedules.delete_one({"company_sso_id": company_sso_id, "name": name})
 
     @waiting_out_outages
     def set_enabled(self, company_sso_id: str, name: str, *, enabled: bool, now: datetime) -> bool:
@@ -119,11 +130,12 @@ class ExportSchedules:
             return self._schedules.update_one(scope, {"$set": changes}).matched_count == 1
 
     @waiting_out_outages
-    def due(self, now: datetime, limit: int) -> Documents:
+    def due(self, now: datetime, limit: int) -> Found:
         """Schedules of all companies whose time has come, the longest overdue first."""
         with translating("looking for due export schedules"):
-            due = self._schedules.find({"enabled": True, "next_run_at": {"$lte": now}})
-            return [*due.sort([("next_run_at", 1), ("_id", 1)]).limit(limit)]
+            due = as_bytes(self._schedules).find({"enabled": True, "next_run_at": {"$lte": now}})
+            found = due.sort([("next_run_at", 1), ("_id", 1)]).limit(limit)
+            return read_each(found, readable_options(self._schedules))
 
     def fire(self, schedule: Document, *, now: datetime) -> str | None:
         """Put the request of a due schedule's newest slot into the queue, and have it wait for the next one.
@@ -138,10 +150,38 @@ class ExportSchedules:
         except PermanentFailure as exc:
             self.switch_off(schedule, exc, now=now)
             return None
-        request = request_of(schedule, due.slot, now=now)
-        self.enqueue(request)
+        request = self._enqueued(schedule, due, now=now)
         self.advance(schedule, due, request["id"], now=now)
         return str(request["id"])
+
+    def _enqueued(self, schedule: Document, due: DueSlot, *, now: datetime) -> Document:
+        """The slot's request, which is in the queue now.
+
+        Its id can be foretold, so another's document may have it; then the next one of the slot is taken.
+        """
+        for again in range(MOST_IDS_OF_A_SLOT):
+            request = request_of(schedule, due.slot, now=now, again=again)
+            if self.enqueue(request) or self._is_there(request):
+                return request
+        raise PermanentFailure(SCHEDULE_INVALID, "Others hold the ids of this schedule's exports.", details={})
+
+    @waiting_out_outages
+    def _is_there(self, request: Document) -> bool:
+        """Whether the request that is in the queue under this id is the schedule's own."""
+        own = {name: request[name] for name in ("id", "company_sso_id", "schedule_id")}
+        with translating("looking for a scheduled export"):
+            return self._exports.find_one(own, {"_id": 1}) is not None
+
+    @waiting_out_outages
+    def set_aside(self, found: Unreadable, *, now: datetime) -> None:
+        """Switch off a schedule that cannot be read, by the bytes of its `_id`."""
+        message = "The schedule cannot be read: it holds bytes that are no text. Remove it, and add it again."
+        error = {"code": "DOCUMENT_UNREADABLE", "message": message, "details": {}}
+        with translating("switching off an export schedule"):
+            self._schedules.update_one(
+                {"$and": [found.identity, {"enabled": True}]},
+                {"$set": {"enabled": False, "error": error, "updated_at": now}},
+            )
 
     @waiting_out_outages
     def enqueue(self, request: Document) -> bool:

@@ -14,6 +14,7 @@ from pymongo import ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
+from cdp_pipelines.stores.documents import as_bytes, read_each, readable_options
 from cdp_pipelines.stores.errors import translating, waiting_out_outages
 
 Document = dict[str, Any]
@@ -75,13 +76,21 @@ class ExportTemplates:
         if exported_object is not None:
             scope["exported_object"] = exported_object
         with translating("reading export templates"):
-            return [*self._templates.find(scope).sort([("name", 1)])]
+            found = as_bytes(self._templates).find(scope).sort([("name", 1)])
+            return read_each(found, readable_options(self._templates))
 
-    @waiting_out_outages
     def remove(self, company_sso_id: str, name: str) -> bool:
         """Remove a template; False when there was none."""
+        # Looked for first: a delete that is tried again after a lost answer finds nothing any more.
+        if self.find(company_sso_id, name) is None:
+            return False
+        self._remove(company_sso_id, name)
+        return True
+
+    @waiting_out_outages
+    def _remove(self, company_sso_id: str, name: str) -> None:
         with translating("removing an export template"):
-            return self._templates.delete_one({"company_sso_id": company_sso_id, "name": name}).deleted_count == 1
+            self._templates.delete_one({"company_sso_id": company_sso_id, "name": name})
 
 
 def template_id(company_sso_id: str, name: str) -> str:

@@ -18,7 +18,8 @@ from pymongo.errors import DuplicateKeyError
 
 from cdp_pipelines.domain.failures import LISTED_ON_JOB, RowFailure
 from cdp_pipelines.domain.migrations import IN_PROGRESS, Counts, ShardRange
-from cdp_pipelines.stores.errors import translating, waiting_out_outages
+from cdp_pipelines.stores.documents import behind
+from cdp_pipelines.stores.errors import this_call, translating, waiting_out_outages
 
 Document = dict[str, Any]
 
@@ -117,10 +118,11 @@ class MigrationJobs:
             return [job["_id"] for job in self._jobs.find({"company_sso_id": company_sso_id}, {"_id": 1})]
 
     @waiting_out_outages
-    def unfinished(self, *, limit: int) -> list[Document]:
-        """Jobs in progress of all companies, for the sweeper."""
+    def unfinished(self, *, limit: int, after: object = None) -> list[Document]:
+        """Jobs in progress of all companies, for the sweeper, in the order of `_id`."""
+        query: Document = {"status": IN_PROGRESS, **({} if after is None else behind(after))}
         with translating("looking for dead migrations"):
-            return list(self._jobs.find({"status": IN_PROGRESS}, _WITHOUT_LISTS).sort("_id", 1).limit(limit))
+            return list(self._jobs.find(query, _WITHOUT_LISTS).sort("_id", 1).limit(limit))
 
     @waiting_out_outages
     def statuses(self, company_sso_ids: Sequence[str]) -> list[Document]:
@@ -135,7 +137,8 @@ class MigrationJobs:
     @waiting_out_outages
     def open_new(self, company_sso_id: str, run_id: str, facts: Mapping[str, Any], *, now: datetime) -> Owned | None:
         """Insert a job in progress that the run owns; None when the company has one in progress already."""
-        job_id = str(uuid.uuid4())
+        # The same at every try, so that one whose answer was lost is not taken for another's job.
+        job_id = str(uuid.UUID(this_call()))
         document: Document = {
             "_id": job_id,
             "kind": self.kind.kind,
@@ -166,7 +169,8 @@ class MigrationJobs:
             try:
                 self._jobs.insert_one(document)
             except DuplicateKeyError:
-                return None
+                if self._jobs.find_one({"_id": job_id}, {"_id": 1}) is None:
+                    return None
         return Owned(job_id, company_sso_id, run_id)
 
     @waiting_out_outages
@@ -193,7 +197,8 @@ class MigrationJobs:
         ]
         if take_over_from is not None:
             free.append({"lease.owner_run_id": take_over_from})
-        update = {"status": IN_PROGRESS, "lease": self._lease(run_id, now), "updated_at": now, **changes}
+        lease = {**self._lease(run_id, now), "taken_by": this_call()}
+        update = {"status": IN_PROGRESS, "lease": lease, "updated_at": now, **changes}
         with translating("taking over a migration job"):
             try:
                 taken = self._jobs.find_one_and_update(
@@ -202,6 +207,10 @@ class MigrationJobs:
                     {"$set": update, "$unset": {"ended_at": "", "expires_at": "", "error": "", "cancel_requested": ""}},
                     projection={"_id": 1},
                 )
+                if taken is None:
+                    # Or it was taken by an earlier try of this call, whose answer was lost.
+                    mine = {"status": IN_PROGRESS, "lease.taken_by": lease["taken_by"]}
+                    taken = self._jobs.find_one({**scope, **mine}, {"_id": 1})
             except DuplicateKeyError:
                 return None
         return Owned(document["_id"], document["company_sso_id"], run_id) if taken is not None else None
@@ -283,20 +292,16 @@ class MigrationJobs:
     @waiting_out_outages
     def end(self, owned: Owned, status: str, changes: Mapping[str, Any] | None = None, *, now: datetime) -> bool:
         """Let the job go in this status; False when it is no longer the run's."""
-        ended: Document = {"status": status, "updated_at": now, "ended_at": now}
+        ended: Document = {"status": status, "updated_at": now, "ended_at": now, "ended_by": this_call()}
         if self.kind.kept_days is not None:
             ended["expires_at"] = now + timedelta(days=self.kind.kept_days)
         with translating("ending a migration job"):
-            return (
-                self._jobs.update_one(
-                    _scope(owned),
-                    {
-                        "$set": {**ended, **(changes or {})},
-                        "$unset": {"lease": ""},
-                    },
-                ).modified_count
-                == 1
-            )
+            update = {"$set": {**ended, **(changes or {})}, "$unset": {"lease": ""}}
+            if self._jobs.update_one(_scope(owned), update).modified_count == 1:
+                return True
+            # Or by an earlier try of this call, whose answer was lost: then the end is told of by this one.
+            mine = {"_id": owned.job_id, "company_sso_id": owned.company_sso_id, "ended_by": ended["ended_by"]}
+            return self._jobs.find_one(mine, {"_id": 1}) is not None
 
     def _changed(self, changes: Mapping[str, Any]) -> Document | list[Document]:
         """An update that sets `changes`, and with them the counts' other names, where the kind has such."""

@@ -16,6 +16,7 @@ from typing import Final, Literal, TypeAlias
 from cdp_pipelines.domain.errors import ConfigurationError, TransientFailure
 from cdp_pipelines.local import processes
 from cdp_pipelines.local.processes import ProcessRecord
+from cdp_pipelines.local.stack import GRPC_SECONDS
 
 Name: TypeAlias = Literal["daemon", "webserver"]
 
@@ -119,7 +120,9 @@ def _record(entry: Mapping[str, object]) -> ProcessRecord:
 def _environment(present: Mapping[str, str]) -> dict[str, str]:
     # Dagster starts its code servers by the name `dagster`, so the folder of this Python's programs must be on PATH.
     programs = sysconfig.get_path("scripts")
-    return {**present, "PATH": f"{programs}{os.pathsep}{present.get('PATH', os.defpath)}"}
+    # On a busy machine a run takes longer to start than Dagster's own 60 s; it would be started twice, in vain.
+    patient = {"DAGSTER_GRPC_TIMEOUT_SECONDS": GRPC_SECONDS}
+    return {**patient, **present, "PATH": f"{programs}{os.pathsep}{present.get('PATH', os.defpath)}"}
 
 
 def _program(name: str) -> Path:

@@ -52,6 +52,7 @@ _TOKEN: Final = re.compile(
     rf"<(?:(?P<end>/?)(?P<name>[a-zA-Z][^ \t\n\r\f/<>]*+)(?P<attributes>(?:[ \t\n\r\f/]++|{_ATTRIBUTE}){{0,200}}+)>"
     r"|(?P<comment>!--)|[!?][^<>]*+>)?"
 )
+_END_NAME: Final = re.compile(r"</([a-z][^ \t\n\r\f/<>]*)")
 _COMMENT_END: Final = re.compile("--!?>")
 _FIRST_ATTRIBUTE: Final = re.compile(rf"[ \t\n\r\f/]*([^ \t\n\r\f/<>=]*)({_SPACE}*=)?")
 _ATTRIBUTE_NAME: Final = re.compile(r"[a-zA-Z_@:*#.\[(][^,;]*")
@@ -107,6 +108,7 @@ class _Tidier:
         self._kept: set[str] = set()
         self._never_ends: set[str] = set()
         self._own: set[str] = set()
+        self._ends: frozenset[str] | None = None
 
     def run(self) -> Tidied:
         html, search, end = self._html, _TOKEN.search, 0
@@ -166,19 +168,18 @@ class _Tidier:
         if _CUSTOM_NAME.fullmatch(name):
             return self._has_values(attributes) or self._ends_somewhere(name)
         # An editor's own, as CKEditor's `oembed`; nobody types one with an attribute, its end included.
-        return name in self._own or (self._has_values(attributes) and self._is_own(name))
+        if name.isalpha() and self._has_values(attributes) and self._ends_somewhere(name):
+            self._own.add(name)
+        return name in self._own
 
     @staticmethod
     def _has_values(attributes: str) -> bool:
         return "=" in attributes and _is_plausible(attributes)
 
-    def _is_own(self, name: str) -> bool:
-        if name.isalpha() and self._ends_somewhere(name):
-            self._own.add(name)
-        return name in self._own
-
     def _ends_somewhere(self, name: str) -> bool:
-        return f"</{name}" in self._low
+        if self._ends is None:
+            self._ends = frozenset(_END_NAME.findall(self._low))
+        return name in self._ends
 
     def _text(self, text: str) -> None:
         if not text:

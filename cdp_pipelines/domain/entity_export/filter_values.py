@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from cdp_pipelines.domain.entity_export.entities import FieldKind
-from cdp_pipelines.domain.values.instants import PLAIN_DATE, read_instant
+from cdp_pipelines.domain.values.instants import PLAIN_DATE, read_instant, to_utc
 
 MAX_VALUES: Final = 1_000
 MAX_TEXT_LENGTH: Final = 1_000
@@ -144,7 +144,7 @@ class Reader:
 
     def _day_or_instant(self, raw: object, where: str) -> date | datetime:
         if isinstance(raw, datetime):
-            return raw.replace(tzinfo=UTC) if raw.tzinfo is None else raw.astimezone(UTC)
+            return to_utc(raw)
         if isinstance(raw, str):
             text = raw.strip()
             try:
@@ -180,10 +180,7 @@ class Reader:
         return [Comparison(bounded, self._start(at, days=edge))]
 
     def _start(self, day: date, *, days: int = 0) -> datetime:
-        try:
-            return read_instant(day.isoformat(), self._zone, whole_day_end=bool(days))
-        except ValueError:
-            return datetime(day.year, day.month, day.day, tzinfo=UTC)
+        return read_instant(day.isoformat(), self._zone, whole_day_end=bool(days))
 
 
 def _day_later(start: datetime) -> datetime:

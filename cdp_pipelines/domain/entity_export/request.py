@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,7 @@ from cdp_pipelines.domain.entity_export.entities import Entity, Field, Filter
 from cdp_pipelines.domain.entity_export.filter_values import MAX_VALUES, Comparison
 from cdp_pipelines.domain.entity_export.filters import Condition, FilterNode, FilterProblem, Group, parse_filters
 from cdp_pipelines.domain.timezones import resolve_timezone
+from cdp_pipelines.domain.values.instants import to_utc
 
 CHANNELS: Final = ("API", "WEBSITE")
 PARAMETERS: Final = (
@@ -261,7 +262,7 @@ def _asked_at(document: Mapping[str, Any]) -> datetime:
     at = document.get("created_at")
     if not isinstance(at, datetime):
         raise _invalid("created_at", "must be a date")
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return to_utc(at)
 
 
 def _export_id(raw: object) -> str:
@@ -271,8 +272,11 @@ def _export_id(raw: object) -> str:
 
 
 def _email(document: Mapping[str, Any]) -> str:
-    email = _text(document, "email")
-    if email and not is_email_address(email):
+    raw = document.get("email")
+    email = raw.strip() if isinstance(raw, str) else raw
+    if email is None or email == "":
+        return ""
+    if not isinstance(email, str) or not is_email_address(email):
         raise _invalid("email", "must be one e-mail address")
     return email
 

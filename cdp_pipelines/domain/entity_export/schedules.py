@@ -152,19 +152,20 @@ def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
     return instant
 
 
-def export_id(schedule_id: str, slot: datetime) -> str:
-    """`exp_` and 24 hex digits, always the same for a slot of a schedule."""
+def export_id(schedule_id: str, slot: datetime, *, again: int = 0) -> str:
+    """`exp_` and 24 hex digits, always the same for a slot of a schedule; `again` counts those that others had."""
     identity = f"{schedule_id}:{slot.astimezone(UTC).isoformat(timespec='seconds')}"
+    identity += f":{again}" if again else ""
     return "exp_" + hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
-def request_of(schedule: Mapping[str, Any], slot: datetime, *, now: datetime) -> dict[str, Any]:
+def request_of(schedule: Mapping[str, Any], slot: datetime, *, now: datetime, again: int = 0) -> dict[str, Any]:
     """The `exports` document, without `_id`, that a schedule makes for a slot; the same but for `now`, however often.
 
     Besides a person's it has `schedule_id`, `schedule_name` and `scheduled_for`, the slot.
     """
     request: dict[str, Any] = {
-        "id": export_id(str(schedule["_id"]), slot),
+        "id": export_id(str(schedule["_id"]), slot, again=again),
         "company_sso_id": schedule["company_sso_id"],
         # What is wrong with them is for admission to say, as of any other request.
         "exported_object": schedule.get("exported_object"),

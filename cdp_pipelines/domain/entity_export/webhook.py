@@ -46,7 +46,7 @@ class WebhookMessage:
 
 
 def message_of(export: Mapping[str, Any]) -> WebhookMessage:
-    """The notice about an ended `exports` document.
+    """The notice about an ended `exports` document. `cached` and `made_at` are there if an earlier file serves again.
 
     `{type, timestamp, data: {id, exported_object, status, record_count, size_bytes, sha256, url?, expires_at?,
     error?: {code, message}}}`; `timestamp` is when it ended, counts are null where there is no file.
@@ -73,6 +73,9 @@ def _data(export: Mapping[str, Any], event: WebhookEvent) -> dict[str, Any]:
     result: Mapping[str, Any] = (export.get("result") if event == "export.done" else None) or {}
     data = {name: export.get(name) for name in ("id", "exported_object", "status")}
     data |= {name: result.get(name) for name in ("record_count", "size_bytes", "sha256")}
+    if result.get("cached") is True:
+        data["cached"] = True
+        data["made_at"] = _instant(result.get("made_at"))
     if result.get("url"):
         data["url"] = result["url"]
     if result.get("expires_at"):

@@ -12,10 +12,10 @@ from cdp_pipelines.domain.errors import CdpError
 from cdp_pipelines.domain.events import event_line
 from cdp_pipelines.domain.failure_words import failure_words
 from cdp_pipelines.domain.people_words import in_language
+from cdp_pipelines.pipelines.alerting import alert_once
 from cdp_pipelines.pipelines.contact_export.deliver import notify, register_history, send_email
 from cdp_pipelines.pipelines.contact_export.services import ExportServices
 from cdp_pipelines.pipelines.exports.ending import remove_files
-from cdp_pipelines.pipelines.exports.notices import alert_once
 
 logger = logging.getLogger(__name__)
 
@@ -144,8 +144,8 @@ def purge(services: ExportServices, document: Document, *, by: str) -> None:
         CdpError: the object store or MongoDB did not answer; nothing is said to be purged then.
     """
     job_id, company = document["job_id"], document["company_sso_id"]
-    if document.get("object_key"):
-        services.object_store().delete(document["object_key"])
+    for key in services.jobs.own_files(document):
+        services.object_store().delete(key)
     services.records.purge(job_id, company)
     services.jobs.purge(job_id, company, now=services.now())
     services.records.audit(job_id, company, "purged", {"purged_by": by}, now=services.now())

@@ -16,6 +16,7 @@ from cdp_pipelines.domain.entity_export.webhook import message_of
 from cdp_pipelines.domain.errors import CdpError, PermanentFailure
 from cdp_pipelines.domain.failure_words import failure_reason
 from cdp_pipelines.domain.timezones import resolve_timezone
+from cdp_pipelines.pipelines.alerting import alert_once
 from cdp_pipelines.pipelines.entity_export.config import (
     FIRST_NOTICE_WAIT_SECONDS,
     LONGEST_NOTICE_WAIT_SECONDS,
@@ -23,7 +24,7 @@ from cdp_pipelines.pipelines.entity_export.config import (
 )
 from cdp_pipelines.pipelines.entity_export.figures import object_of
 from cdp_pipelines.pipelines.entity_export.services import EntityServices
-from cdp_pipelines.pipelines.exports.notices import alert_once, send_once
+from cdp_pipelines.pipelines.exports.notices import send_once
 from cdp_pipelines.resources.email_message import OutgoingEmail
 from cdp_pipelines.resources.smtp_errors import MailerOutcomeUnknown
 from cdp_pipelines.stores.deliveries import STALE_SECONDS, Channel
@@ -122,7 +123,7 @@ def _not_sent(services: EntityServices, export_id: str, channel: Channel, error:
 def email_address(document: Mapping[str, Any]) -> str:
     """Whom the request's email goes to; empty if nobody, or if what stands there is no address."""
     email = document.get("email")
-    return email if isinstance(email, str) and is_email_address(email) else ""
+    return email.strip() if isinstance(email, str) and is_email_address(email) else ""
 
 
 def webhook_url(document: Mapping[str, Any]) -> str:
@@ -161,6 +162,7 @@ def message_facts(document: Mapping[str, Any]) -> MessageFacts:
         file_name=result.get("file_name"),
         link=result.get("url"),
         expires_at=result.get("expires_at"),
+        made_at=result.get("made_at") if result.get("cached") is True else None,
         row_count=int(result.get("record_count") or 0),
         size_bytes=result.get("total_bytes", result.get("size_bytes")),
         file_format=exported_as.get("format") or "",

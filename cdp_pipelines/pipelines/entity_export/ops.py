@@ -47,6 +47,7 @@ def load_export(
     with _ending_badly(services, document, beat_of(context, services, request_id)):
         if document.get("cancel_requested") is True:
             raise CancelRequested
+        services.limits.check()
         if not still_admitted(ENTITY_EXPORT, services, document):
             return
     yield dg.Output(request_id)
@@ -66,24 +67,27 @@ def write_rows(
     with _ending_badly(services, document, beat):
         _remove_earlier_files(services, document, beat)
         request = intake.reread(services, document)
-        beat(**_as_read(request))
+        as_read = _as_read(request)
+        services.jobs.keep(document, **as_read)
+        beat(**as_read)
         state, cached = look_for_result(services, request)
         if cached is not None:
             context.log.info("[%s] served by the files of %s: nothing has changed since", request_id, cached.export_id)
-            beat(result=with_links(services, cached.result), cached_from=cached.export_id)
+            beat(result=with_links(services, cached.result, cached.owner), cached_from=cached.export_id)
         else:
+            owner = services.jobs.key_owner(document)
 
             def record(written: Written) -> None:
                 # Looked at again: what came and went while it was written may be in the file, or be missing.
                 is_proven = state is not None and state_of(services, request) == state
                 beat(
-                    result=result_of(services, written),
+                    result=result_of(services, written, owner),
                     warnings=all_in_language(written.warnings, document.get("locale")),
                     cache={"key": request.cache_key, "fingerprint": state} if is_proven else None,
                     cached_from=None,
                 )
 
-            write_files(services, request, work_directory.path(), beat, record)
+            write_files(services, request, work_directory.path(), beat, record, owner=owner)
     yield dg.Output(request_id)
 
 
@@ -102,7 +106,7 @@ def _send_notices(services: EntityServices, export_id: str, company_sso_id: str)
     """Tell of the export if it has ended, by whomever; returns its document. The sweeper does what fails here."""
     document: Document = {}
     try:
-        document = services.jobs.find(export_id, company_sso_id=company_sso_id) or {}
+        document = services.jobs.find_taken_in(export_id, company_sso_id) or {}
         send_notices(services, document)
     except CdpError as exc:
         logger.warning("[%s] notices not sent yet: %s", export_id, exc.code)
@@ -124,8 +128,8 @@ def _as_read(request: EntityExportRequest) -> Document:
 
 def _remove_earlier_files(services: EntityServices, document: Document, beat: Beat) -> None:
     """What a run that died has left of this request; this one begins anew, under other keys."""
-    keys = services.jobs.shape.files(document)
-    if keys:
+    keys = services.jobs.own_files(document)
+    if keys or services.jobs.shape.files(document):
         store = services.object_store()
         for key in keys:
             store.discard(key)

@@ -10,6 +10,7 @@ from cdp_pipelines.pipelines.migrations.checks import nothing_to_compare, plotte
 from cdp_pipelines.pipelines.migrations.config import COVERAGE_ASSET_NAME, POOL
 from cdp_pipelines.pipelines.migrations.coverage import Coverage, measure_coverage
 from cdp_pipelines.pipelines.migrations.opening import fail_before_opening
+from cdp_pipelines.pipelines.migrations.patience import outwaiting
 from cdp_pipelines.pipelines.migrations.services import MigrationResource
 from cdp_pipelines.pipelines.migrations.tables import table
 from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
@@ -37,7 +38,10 @@ def crm_contact_coverage(context: dg.AssetExecutionContext, migrations: Migratio
     """Count both sides and show the first people that are missing."""
     services = migrations.shared_services()
     try:
-        coverage = measure_coverage(services, services.company(context.partition_key))
+        coverage = outwaiting(
+            services.patience_seconds(),
+            lambda: measure_coverage(services, services.company(context.partition_key)),
+        )
     except CdpError as exc:
         raise fail_before_opening(context, services, exc) from exc
     if coverage is None:

@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from cdp_pipelines.domain.admission import Rejected
-from cdp_pipelines.domain.errors import CdpError
+from cdp_pipelines.domain.errors import OUTAGES, CdpError
 from cdp_pipelines.domain.events import event_line
+from cdp_pipelines.domain.migration_requests import ROLLBACK_PHASE, STATUS_QUEUED
 from cdp_pipelines.domain.migrations import (
     CANCELED,
     COMPLETED,
@@ -17,10 +18,14 @@ from cdp_pipelines.domain.migrations import (
 )
 from cdp_pipelines.pipelines.migrations.services import MigrationServices, SharedServices
 from cdp_pipelines.stores.migration_jobs import Owned
+from cdp_pipelines.stores.migration_requests import OUTAGE
 
 logger = logging.getLogger(__name__)
 
 Document = dict[str, Any]
+
+_BY_HAND: Final = frozenset({ROLLBACK_PHASE, "replay"})
+"""What was begun without a request goes on without one only where it moves rows, and deletes nothing."""
 
 
 def conclude(
@@ -56,12 +61,47 @@ def end_request(
     status: str,
     error: CdpError | None,
 ) -> None:
-    """Turn the request terminal with the job's figures; without a request, as from the UI, nothing."""
+    """Turn the request terminal with the job's figures; without a request, as from the UI, nothing.
+
+    What an outage broke off is taken up again by itself, a bounded number of times: its request goes back into the
+    queue, and where there was none, one is made.
+    """
+    broken_off = status == FAILED and error is not None and error.code in OUTAGES
+    if broken_off and take_up_again(services, company_sso_id, request_id, job):
+        return
     if request_id is None:
         return
     # A request has one status for all that was done as asked.
     request_status = COMPLETED if status in {ROLLED_BACK, services.kind.completed_status} else status
     write_end(services, company_sso_id, request_id, request_status, result=summary_of(job), error=error)
+
+
+def take_up_again(
+    services: SharedServices, company_sso_id: str, request_id: object, job: Mapping[str, Any] | None = None
+) -> bool:
+    """Have the queue's sensor go on with what an outage broke off; False when that was done too often."""
+    if request_id is not None:
+        return services.requests.put_back(request_id, company_sso_id, OUTAGE, now=services.now())
+    if not job or job.get("dry_run") is True or job.get("phase") in _BY_HAND:
+        return False
+    now, again_id = services.now(), f"{job['_id']}-{job.get('starts', 1)}"
+    services.requests.ask_again(
+        {
+            "_id": again_id,
+            "kind": job["kind"],
+            "action": "start",
+            "company_sso_id": company_sso_id,
+            "status": STATUS_QUEUED,
+            "requested_by": job.get("requested_by"),
+            # Going on is not starting anew, and only that would have to be forced.
+            "options": {**(job.get("options") or {}), "force": False},
+            "put_back": {OUTAGE: 1, "at_attempt": 0},
+            "created_at": now,
+            "updated_at": now,
+        }
+    )
+    logger.info("[%s] the queue goes on with this job as request %s", job["_id"], again_id)
+    return True
 
 
 def write_end(

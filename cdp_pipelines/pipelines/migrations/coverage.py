@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from cdp_pipelines.domain.companies import Company
+from cdp_pipelines.domain.errors import TransientFailure
 from cdp_pipelines.domain.migrations import percent
 from cdp_pipelines.pipelines.migrations.services import SharedServices
 from cdp_pipelines.resources.crm_postgres import CrmDatabase
+from cdp_pipelines.resources.crm_session import TIMEOUT
 from cdp_pipelines.stores.contact_links import ContactLinks
 
 LISTED_PEOPLE = 20
@@ -42,10 +44,15 @@ class Coverage:
 def measure_coverage(
     services: SharedServices, company: Company, *, within_seconds: float | None = None
 ) -> Coverage | None:
-    """Measure; None when it would take longer than `within_seconds`."""
+    """Measure; None when it would take longer than `within_seconds`, however slow the CRM is."""
     deadline = None if within_seconds is None else time.monotonic() + within_seconds
-    with closing(services.crm(company)) as crm:
-        return _measure(services, company, crm, deadline)
+    try:
+        with closing(services.crm(company, within_seconds=within_seconds)) as crm:
+            return _measure(services, company, crm, deadline)
+    except TransientFailure as exc:
+        if within_seconds is not None and exc.code == TIMEOUT:
+            return None
+        raise
 
 
 def _measure(services: SharedServices, company: Company, crm: CrmDatabase, deadline: float | None) -> Coverage | None:

@@ -8,16 +8,18 @@ from typing import Any
 import dagster as dg
 
 from cdp_pipelines.domain.admission import Rejected
-from cdp_pipelines.domain.errors import CdpError
+from cdp_pipelines.domain.errors import CdpError, is_outage
 from cdp_pipelines.domain.migration_requests import ROLLBACK_PHASE, MigrationOptions, MigrationRequest
 from cdp_pipelines.domain.migrations import CANCELED, COMPLETED_WITH_ERRORS, FAILED, IN_PROGRESS, RESUMABLE, ROLLED_BACK
-from cdp_pipelines.pipelines.migrations.conclude import end_request, error_of, reject, write_end
+from cdp_pipelines.pipelines.migrations.conclude import end_request, error_of, reject, take_up_again, write_end
 from cdp_pipelines.pipelines.migrations.coverage import Coverage
 from cdp_pipelines.pipelines.migrations.hold import Hold, outcomes_of
 from cdp_pipelines.pipelines.migrations.intake import judge
 from cdp_pipelines.pipelines.migrations.kinds import TAG_REQUEST
+from cdp_pipelines.pipelines.migrations.patience import outwaiting
 from cdp_pipelines.pipelines.migrations.runs import dead_owner
 from cdp_pipelines.pipelines.migrations.services import MigrationServices, SharedServices
+from cdp_pipelines.pipelines.runs import end_dead_run
 from cdp_pipelines.stores.migration_jobs import Owned
 
 logger = logging.getLogger(__name__)
@@ -90,6 +92,8 @@ def fail_before_opening(context: dg.AssetExecutionContext, services: SharedServi
     if wanted:
         try:
             identifier = services.requests.identifier(wanted, company)
+            if is_outage(error) and take_up_again(services, company, identifier):
+                return dg.Failure(f"[{wanted}] {error} It is launched again.", allow_retries=False)
             write_end(services, company, identifier, FAILED, error=error)
         except CdpError as exc:
             # The sweeper ends it once MongoDB is back.
@@ -119,8 +123,11 @@ def pass_guards(
         Failure: a guard refused, or could not ask.
     """
     try:
-        answer, coverage = judge(
-            services, order.document, instance=context.instance, run_id=context.run_id, coverage_seconds=None
+        answer, coverage = outwaiting(
+            services.patience_seconds(),
+            lambda: judge(
+                services, order.document, instance=context.instance, run_id=context.run_id, coverage_seconds=None
+            ),
         )
     except CdpError as exc:
         end_request(services, context.partition_key, order.request_id, {}, FAILED, exc)
@@ -140,6 +147,9 @@ def _take(
     company, run_id = context.partition_key, context.run_id
     last = services.jobs.latest(company, dry_runs=False)
     from_the_start = request.options.dry_run or request.options.force
+    if last is not None and order.request_id is not None and last.get("request_id") == order.request_id:
+        # This request's own job, which an outage broke off: going on is not starting anew.
+        from_the_start = False
     if last is not None and not from_the_start and may_go_on(services, last, request.options):
         return go_on(context, services, order.request_id, last, coverage)
     # A dead run's job that nobody goes on with would be in progress for ever, and bar the new one.
@@ -203,15 +213,24 @@ def go_on(
         if last.get("enrichment"):
             changes["enrichment.done"] = False
     context.log.info("going on with job %s, which %s", last["_id"], last["status"].replace("_", " "))
-    return services.jobs.reopen(
-        last, context.run_id, changes, now=services.now(), take_over_from=dead_owner(context.instance, last)
+    return _taken_over(context, services, last, changes)
+
+
+def _taken_over(
+    context: dg.OpExecutionContext, services: MigrationServices, job: Document, changes: Mapping[str, Any]
+) -> Owned | None:
+    """Take a job that has no living owner; a run that held it and is dead ends in Dagster too."""
+    owned = services.jobs.reopen(
+        job, context.run_id, changes, now=services.now(), take_over_from=dead_owner(context.instance, job)
     )
+    owner = (job.get("lease") or {}).get("owner_run_id")
+    if owned is not None and owner != context.run_id:
+        end_dead_run(context.instance, owner)
+    return owned
 
 
 def _set_aside(context: dg.OpExecutionContext, services: MigrationServices, left: Document) -> bool:
-    owned = services.jobs.reopen(
-        left, context.run_id, {}, now=services.now(), take_over_from=dead_owner(context.instance, left)
-    )
+    owned = _taken_over(context, services, left, {})
     if owned is None:
         return False
     note = {"error": {"code": "SUPERSEDED", "message": "Its run died and another job was started.", "details": {}}}
@@ -247,7 +266,7 @@ def open_rollback(
             # What an earlier rollback of this job took out stays told.
             if last["status"] != ROLLED_BACK:
                 facts["records_rolled_back"] = 0
-        owned = services.jobs.reopen(last, run_id, facts, now=now, take_over_from=dead_owner(context.instance, last))
+        owned = _taken_over(context, services, last, facts)
     if owned is None:
         raise refuse(services, order, ALREADY_RUNNING)
     return Hold(services, owned, order.request_id)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from cdp_pipelines.domain.failures import RowFailure
@@ -14,6 +15,7 @@ from cdp_pipelines.domain.outcomes import WRITE_FAILED, Outcome, Ready, Skipped
 from cdp_pipelines.pipelines.migrations.collecting import long_lived_set_aside
 from cdp_pipelines.pipelines.migrations.degraded import degraded_rows
 from cdp_pipelines.pipelines.migrations.hold import Hold
+from cdp_pipelines.pipelines.migrations.patience import patiently
 from cdp_pipelines.pipelines.migrations.source import MigrationSource, Overview, Parts, Quarantined
 from cdp_pipelines.stores.migration_jobs import DEGRADED_ROWS, FAILED_PARTS, FAILED_ROWS
 
@@ -35,7 +37,7 @@ class PageResult:
 
 def plan(hold: Hold, source: MigrationSource, job: Document) -> list[str]:
     """The names of the shards still to do. A job that has a plan keeps it; a new one looks over the source first."""
-    if not job.get("planned"):
+    if not job.get("planned") or lost_its_shards(job):
         kind, options = hold.services.kind, job["options"]
         overview = source.overview(job)
         wanted = options["shards"] or min(AUTOMATIC_SHARDS, -(-overview.total // kind.rows_a_shard))
@@ -77,6 +79,21 @@ def _extend(hold: Hold, source: MigrationSource, job: Document) -> Document:
     return hold.beat(**changes, taken_up=told)
 
 
+def lost_its_shards(job: Mapping[str, Any]) -> bool:
+    """Whether a job that was planned has no plan any more, as after a MongoDB that forgot what it had confirmed."""
+    return bool(job.get("planned")) and not job.get("shards") and int(job.get("records_total") or 0) > 0
+
+
+def finish_shards(hold: Hold, source: MigrationSource, job: Document) -> None:
+    """Work through what no step of this run was for: shards of a plan that had to be made again in its middle."""
+    for name in plan(hold, source, job):
+        patiently(hold, hold.beat(), partial(_migrate_named, hold, source, name))
+
+
+def _migrate_named(hold: Hold, source: MigrationSource, shard: str, job: Document) -> None:
+    migrate_shard(hold, source, job, shard)
+
+
 @long_lived_set_aside()
 def migrate_shard(hold: Hold, source: MigrationSource, job: Document, shard: str) -> None:
     """Work through one shard from its cursor to its end; each page is counted and moves the cursor in one step.
@@ -86,6 +103,12 @@ def migrate_shard(hold: Hold, source: MigrationSource, job: Document, shard: str
     Raises:
         OwnershipLost, CancelRequested, Halted: see `Hold.advance`.
     """
+    if shard not in job["shards"]:
+        plan(hold, source, job)
+        job = hold.beat()
+    if shard not in job["shards"]:
+        # The new plan has fewer; the last step sees to all of them.
+        return
     place, dry_run = job["shards"][shard], job["dry_run"]
     shard_pages = _Pages(hold, source, shard, position=int(place[hold.services.kind.jobs.cursor]), dry_run=dry_run)
     source_pages = source.pages(

@@ -16,6 +16,7 @@ from cdp_pipelines.pipelines.migrations.hold import Hold, ending_badly
 from cdp_pipelines.pipelines.migrations.intake import judge
 from cdp_pipelines.pipelines.migrations.kinds import MigrationKind
 from cdp_pipelines.pipelines.migrations.opening import open_rollback, read_order, refuse
+from cdp_pipelines.pipelines.migrations.patience import patiently
 from cdp_pipelines.pipelines.migrations.rechecking import evaluate_checks
 from cdp_pipelines.pipelines.migrations.services import MigrationResource, MigrationServices
 from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
@@ -63,7 +64,8 @@ def rollback_job(kind: MigrationKind, checks: Sequence[Check]) -> dg.JobDefiniti
 def _roll_back(context: dg.OpExecutionContext, hold: Hold) -> Mapping[str, Any]:
     services = hold.services
     with ending_badly(hold):
-        deleted = delete_all(hold, services.kind.documents(services.database, context.partition_key))
+        documents = services.kind.documents(services.database, context.partition_key)
+        deleted = patiently(hold, hold.beat(), lambda _: delete_all(hold, documents))
         job = hold.beat()
         for job_id in services.jobs.ids(context.partition_key):
             services.failures.forget(job_id, context.partition_key)

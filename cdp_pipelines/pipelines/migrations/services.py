@@ -11,16 +11,18 @@ from pymongo.database import Database
 
 from cdp_pipelines.domain.companies import Company
 from cdp_pipelines.domain.errors import ConfigurationError, PermanentFailure
+from cdp_pipelines.pipelines.alerting import alert_once
 from cdp_pipelines.pipelines.clock import utc_now
 from cdp_pipelines.pipelines.migrations.kinds import MigrationKind
 from cdp_pipelines.pipelines.migrations.users import UserMemory
-from cdp_pipelines.resources.alerts import AlertsResource
+from cdp_pipelines.resources.alerts import AlertSender, AlertsResource
 from cdp_pipelines.resources.attachment_fetcher import AttachmentFetcherResource
 from cdp_pipelines.resources.cdp_mongo import CdpMongoResource
 from cdp_pipelines.resources.crm_notes import CrmNotesExtractor, CrmNotesResource
 from cdp_pipelines.resources.crm_postgres import CrmDatabase, CrmPostgresResource
 from cdp_pipelines.resources.environment import required_setting
 from cdp_pipelines.resources.launchpad import LaunchpadClient, LaunchpadResource
+from cdp_pipelines.resources.number_settings import whole_number_setting
 from cdp_pipelines.resources.object_store import ObjectStore, ObjectStoreResource
 from cdp_pipelines.resources.safe_http import SafeFetcher
 from cdp_pipelines.stores.alert_causes import AlertCauses
@@ -30,6 +32,7 @@ from cdp_pipelines.stores.migration_jobs import LEASE_SECONDS, MigrationJobs
 from cdp_pipelines.stores.migration_requests import MigrationRequests
 
 FILES_SETTING: Final = "CDP_FILES_ROOT_URL"
+PATIENCE_SETTING: Final = "CDP_OUTAGE_PATIENCE_SECONDS"
 
 
 class MigrationResource(dg.ConfigurableResource[None]):
@@ -45,7 +48,12 @@ class MigrationResource(dg.ConfigurableResource[None]):
     files_root_url: str = Field(
         default="", description="Address under which the CDP serves what is in the bucket; empty: CDP_FILES_ROOT_URL."
     )
-    lease_seconds: int = Field(default=LEASE_SECONDS, description="How long a silent run keeps its job, in seconds.")
+    lease_seconds: int = Field(
+        default=LEASE_SECONDS, ge=0, le=86_400, description="How long a silent run keeps its job, in seconds."
+    )
+    patience_seconds: int | None = Field(
+        default=None, description="How long a run waits for what is away; empty: CDP_OUTAGE_PATIENCE_SECONDS, else 300."
+    )
 
     def services(self, kind: MigrationKind) -> "MigrationServices":
         """Stores and outside systems of one migration; only MongoDB's settings are needed at once."""
@@ -97,18 +105,29 @@ class SharedServices:
             raise PermanentFailure("CID_NOT_FOUND", "There is no company with this key.")
         return company
 
-    def crm(self, company: Company) -> CrmDatabase:
-        """The CRM's rows of one company.
+    def crm(self, company: Company, *, within_seconds: float | None = None) -> CrmDatabase:
+        """The CRM's rows of one company; with a limit, no statement takes longer than so many seconds.
 
         Raises:
             PermanentFailure: `CID_NOT_FOUND`, its CRM organization is not known.
         """
-        return self._resources.crm.open(_cid(company))
+        return self._resources.crm.open(_cid(company), within_seconds=within_seconds)
 
     def alert_once(self, cause: str, text: str, *, request_id: str = "") -> None:
         """Alert the people on duty, once a cause."""
-        if self.alert_causes.first_time(cause, now=self.now()):
-            self._resources.alerts.open().send(text, cause=cause, request_id=request_id)
+        alert_once(self, cause, text, request_id=request_id)
+
+    def patience_seconds(self) -> float:
+        """How long a run waits for the CRM, MongoDB or the bucket when one is away.
+
+        Raises:
+            ConfigurationError: what is set is no such number.
+        """
+        return whole_number_setting(PATIENCE_SETTING, self._resources.patience_seconds)
+
+    def alerts(self) -> AlertSender:
+        """Where the people on duty are alerted."""
+        return self._resources.alerts.open()
 
 
 class MigrationServices(SharedServices):

@@ -23,8 +23,9 @@ from cdp_pipelines.pipelines.migrations.failed_lists import parts_anew
 from cdp_pipelines.pipelines.migrations.hold import Hold, counts_of, ending_badly
 from cdp_pipelines.pipelines.migrations.kinds import MigrationKind
 from cdp_pipelines.pipelines.migrations.opening import open_start, read_order
+from cdp_pipelines.pipelines.migrations.paging import finish_shards, plan
 from cdp_pipelines.pipelines.migrations.paging import migrate_shard as work_through
-from cdp_pipelines.pipelines.migrations.paging import plan
+from cdp_pipelines.pipelines.migrations.patience import outwaiting, patiently
 from cdp_pipelines.pipelines.migrations.rechecking import let_stand
 from cdp_pipelines.pipelines.migrations.reconcile import has_nothing_to_compare
 from cdp_pipelines.pipelines.migrations.reconcile import reconcile as compare_all
@@ -101,7 +102,7 @@ def _plan_shards(kind: MigrationKind) -> dg.OpDefinition:
     def plan_shards(context: dg.OpExecutionContext, migrations: MigrationResource) -> Iterator[dg.DynamicOutput[None]]:
         """Look over the rows and split their ids into ranges; a job that goes on has its ranges and cursors already."""
         with working(context, migrations, kind) as (hold, source, job):
-            names = plan(hold, source, take_up(hold, source, job))
+            names = patiently(hold, job, lambda job: plan(hold, source, take_up(hold, source, job)))
         for name in names:
             yield dg.DynamicOutput(None, mapping_key=name)
 
@@ -116,7 +117,7 @@ def _migrate_shard(kind: MigrationKind) -> dg.OpDefinition:
         if shard is None:
             raise dg.Failure("This step runs once for each shard.", allow_retries=False)
         with working(context, migrations, kind) as (hold, source, job):
-            work_through(hold, source, job, shard)
+            patiently(hold, job, lambda job: work_through(hold, source, job, shard))
 
     return migrate_shard
 
@@ -132,6 +133,8 @@ def _reconcile(kind: MigrationKind) -> dg.OpDefinition:
         """Compare every row with what is in the CDP, end the job, and show its figures."""
         with working(context, migrations, kind) as (hold, source, begun):
             dry_run = begun["dry_run"]
+            if not dry_run:
+                finish_shards(hold, source, begun)
             job = begun if dry_run else _compared(hold, source)
             metadata = _finish(hold, job)
         if dry_run:
@@ -163,15 +166,15 @@ def _compared(hold: Hold, source: MigrationSource) -> Document:
     kind, force = hold.services.kind, job["options"].get("force") is True
     # A run that was executed again from a shard has not passed the plan, which does this as a rule.
     if job.get("retake"):
-        job = take_up(hold, source, job)
-        if kind.after_replay is not None:
-            job = kind.after_replay(hold, source, job)
+        job = patiently(hold, job, lambda job: take_up(hold, source, job))
+        if (after := kind.after_replay) is not None:
+            job = patiently(hold, job, lambda job: after(hold, source, job))
     if parts := parts_anew(hold, job):
         job = hold.beat(**parts)
-    if force and settle_degraded(hold, source).looked_at:
+    if force and patiently(hold, job, lambda _: settle_degraded(hold, source)).looked_at:
         job = hold.beat(**parts_anew(hold, hold.beat()))
     try:
-        return compare_all(hold, source, job, mend=force)
+        return patiently(hold, job, lambda job: compare_all(hold, source, job, mend=force))
     except TransientFailure as exc:
         if not (kind.validation_may_be_skipped and exc.code.startswith(CRM_CODES)):
             raise
@@ -216,17 +219,23 @@ def ended_well(kind: MigrationKind, job: Document) -> str:
     return kind.completed_status if clean else COMPLETED_WITH_ERRORS
 
 
+def _source(hold: Hold) -> MigrationSource:
+    services, company = hold.services, hold.owned.company_sso_id
+    return services.kind.source(services, services.company(company), hold.request_id)
+
+
 @contextmanager
 def working(
     context: dg.OpExecutionContext, migrations: MigrationResource, kind: MigrationKind
 ) -> Iterator[tuple[Hold, MigrationSource, Document]]:
     """This run's job and source; whatever goes wrong inside ends the job as it must."""
     services = migrations.services(kind)
-    hold, _ = held(context, services)
+    patience = services.patience_seconds()
+    hold, _ = outwaiting(patience, lambda: held(context, services))
     services.user_memory = memory_of_run(context.partition_key, context.run_id)
     with ending_badly(hold):
-        source = kind.source(services, services.company(context.partition_key), hold.request_id)
+        source = outwaiting(patience, lambda: _source(hold))
         try:
-            yield hold, source, hold.beat()
+            yield hold, source, outwaiting(patience, hold.beat)
         finally:
             source.close()

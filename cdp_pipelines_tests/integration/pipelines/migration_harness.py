@@ -57,6 +57,8 @@ def migration_resource(env: Mapping[str, str], database: str, **overrides: Any) 
         ),
         "alerts": AlertsResource(webhook_url=env.get("CDP_ALERT_WEBHOOK_URL", "")),
         "files_root_url": FILES_ROOT_URL,
+        # What is away is not waited for longer than its own retries take, unless a test is about that.
+        "patience_seconds": 0,
     }
     return MigrationResource(**{**settings, **overrides})
 

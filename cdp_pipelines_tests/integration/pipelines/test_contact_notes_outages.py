@@ -105,7 +105,7 @@ def test_the_object_store_going_away_fails_the_job_and_a_start_goes_on(
         job = m.job()
         assert_adds_up(job)
         assert (job["status"], job["error"]["code"]) == ("failed", "OBJECT_STORE_UNAVAILABLE")
-        assert m.the_request(request_id)["error"]["code"] == "OBJECT_STORE_UNAVAILABLE"
+        assert m.the_request(request_id)["put_back"]["outage"] == 1
         assert job["notes_processed"] == len(m.notes()) < 40
         # It is ours to mend: no file is given up for it.
         assert (job["failed_parts"], m.db["migration_failures"].count_documents({})) == ([], 0)

@@ -38,6 +38,10 @@ class Shop:
         changed = self.e.db[collection].update_one({"company_sso_id": self.e.company, "id": key}, {"$set": values})
         assert changed.modified_count == 1
 
+    def replace(self, collection: str, key: str, by: str) -> None:
+        self.e.db[collection].delete_one({"company_sso_id": self.e.company, "id": key})
+        self.e.add(collection, {"id": by, "name": "Another", **DATED})
+
 
 @pytest.fixture
 def shop(entities: EntityExportsOf) -> Shop:
@@ -86,10 +90,7 @@ CHANGES: dict[str, Callable[[Shop], object]] = {
     "an aggregated row changed that keeps its creation": lambda shop: shop.change(
         "redemptions", "r-1", result="FAILURE", updated_at=LATER
     ),
-    "a row replaced by one of the same date": lambda shop: (
-        shop.e.db["customers"].delete_one({"id": "c-3", "company_sso_id": shop.e.company}),
-        shop.e.add("customers", {"id": "c-4", "name": "Another", **DATED}),
-    ),
+    "a row replaced by one of the same date": lambda shop: shop.replace("customers", "c-3", "c-4"),
     "an aggregated row deleted": lambda shop: shop.e.db["redemptions"].delete_one({"id": "r-1"}),
 }
 

@@ -14,7 +14,8 @@ from cdp_pipelines.domain.migrations import Counts, ShardRange
 from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS
 from cdp_pipelines.stores.migration_failures import MigrationFailures
 from cdp_pipelines.stores.migration_jobs import LEASE_SECONDS, MigrationJobs, Owned
-from cdp_pipelines.stores.migration_requests import LAUNCH_SECONDS, MigrationRequests
+from cdp_pipelines.stores.migration_requests import MigrationRequests
+from cdp_pipelines.stores.queue_shape import LAUNCH_SECONDS
 
 Db = Database[dict[str, Any]]
 Document = dict[str, Any]
@@ -225,7 +226,7 @@ def test_a_request_is_claimed_once_and_again_only_after_a_while(db: Db) -> None:
     oldest = requests.oldest_queued()
     assert oldest is not None
     assert oldest["_id"] == older
-    launched = requests.open_requests(kind="activity_logs", launched_before=LATER, limit=9)
+    launched = requests.open_requests(launched_before=LATER, limit=9)
     assert [request["_id"] for request in launched] == [newer]
 
 

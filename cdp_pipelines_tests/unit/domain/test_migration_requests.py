@@ -113,6 +113,16 @@ def test_an_instant_in_every_form(given: Any) -> None:
     assert request.options.date_range_start.tzinfo is UTC
 
 
+@pytest.mark.parametrize(
+    ("given", "year"), [("0001-01-01T00:00:00+07:00", 1), ("9999-12-31T23:59:59-05:00", 9999), ("0001-01-01", 1)]
+)
+def test_a_start_at_an_end_of_the_calendar_is_taken(given: str, year: int) -> None:
+    request = read_request(order(options={"date_range_start": given}))
+    assert isinstance(request, MigrationRequest)
+    assert request.options.date_range_start is not None
+    assert request.options.date_range_start.year == year
+
+
 @pytest.mark.parametrize("given", [None, ""])
 def test_no_instant(given: Any) -> None:
     request = read_request(order(options={"date_range_start": given}))

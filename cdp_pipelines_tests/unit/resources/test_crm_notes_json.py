@@ -98,7 +98,7 @@ def test_instants(text: Any, instant: datetime | None) -> None:
         (12, 12),
         ("12", 12),
         (" 12 ", 12),
-        (LARGEST_NUMBER, LARGEST_NUMBER),
+        (9_223_372_036_854_775_807, 9_223_372_036_854_775_807),
         (1.0, 1),
         (9_310_001.0, 9_310_001),
         ("9310001", 9_310_001),
@@ -118,8 +118,8 @@ def test_ids(value: Any, read: int | None) -> None:
 
 
 NOT_IDS: tuple[Any, ...] = (
-    LARGEST_NUMBER + 1, 10**30, -1, -1.0, 1.5, float("inf"), float("nan"), 2.0**60, True, False, "x", "-1", "1.5",
-    "1e3", "0x1", "1,0", "١٢", [1], {"id": 1}, [],
+    9_223_372_036_854_775_808, 10**30, -1, -1.0, 1.5, float("inf"), float("nan"), 2.0**60, True, False, "x", "-1",
+    "1.5", "1e3", "0x1", "1,0", "١٢", [1], {"id": 1}, [],
 )  # fmt: skip
 
 
