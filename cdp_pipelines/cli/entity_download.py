@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cdp_pipelines.cli import output
 from cdp_pipelines.cli.exit_codes import Refused
-from cdp_pipelines.cli.export_download import GONE, link_bytes, target_path, write_whole
+from cdp_pipelines.cli.export_download import GONE, link_bytes, require_own, target_path, write_whole
 from cdp_pipelines.cli.export_kinds import Target
 from cdp_pipelines.domain.errors import PermanentFailure
 
@@ -50,6 +50,7 @@ def download(services: "EntityServices", document: Document, target: Target) -> 
         TransientFailure: `EXPORT_FILE_INCOMPLETE`, `EXPORT_FILE_DAMAGED`, or the store did not answer.
     """
     result = result_with_file(document)
+    require_own([result, *(result.get("parts") or [])], services.jobs.key_owners(document))
     if not result.get("parts"):
         path = target_path(result, target.output, overwrite=target.overwrite)
         return Fetched(path, (_fetch(services, result, path, target),))

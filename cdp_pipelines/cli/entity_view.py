@@ -20,7 +20,17 @@ _FACTS: Final = (
     "scheduled_for", "cached_from", "warnings", "error", "cancel_requested", "notices_pending", "run_id", "created_at",
     "started_at", "ended_at", "files_expire_at", "purged_at",
 )  # fmt: skip
-_RESULT_FACTS: Final = ("file_name", "record_count", "size_bytes", "total_bytes", "sha256", "expires_at", "url")
+_RESULT_FACTS: Final = (
+    "file_name",
+    "record_count",
+    "size_bytes",
+    "total_bytes",
+    "sha256",
+    "expires_at",
+    "url",
+    "cached",
+    "made_at",
+)
 _PART_FACTS: Final = ("file_name", "record_count", "size_bytes", "sha256", "url")
 
 
@@ -61,11 +71,19 @@ def export_lines(document: Document) -> list[str]:
         ("parts", len(parts)),
         ("size", output.size_text(result.get("total_bytes") or result.get("size_bytes"))),
         ("sha256", result.get("sha256")),
+        ("made at", _made_at_text(result)),
         ("link until", result.get("expires_at")),
         ("link", result.get("url")),
         *((f"link of part {number}", part.get("url")) for number, part in enumerate(parts, start=1)),
     ]
     return [f"{name:<16} {text}" for name, value in shown if (text := _text(value))]
+
+
+def _made_at_text(result: Mapping[str, Any]) -> str:
+    """Since when the file is, if an earlier export made it."""
+    if result.get("cached") is not True:
+        return ""
+    return f"{_text(result.get('made_at'))}; nothing has changed since, so the file of an earlier export serves again"
 
 
 _SHOWN_OTHERWISE: Final = ("company_sso_id", "exported_object", "status", "channel", "progress", "total", "error")

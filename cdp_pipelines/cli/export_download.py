@@ -2,15 +2,17 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlsplit
 
 from cdp_pipelines.cli.exit_codes import Refused
 from cdp_pipelines.cli.export_kinds import Via
 from cdp_pipelines.domain.errors import PermanentFailure, TransientFailure
 
 if TYPE_CHECKING:
+    from cdp_pipelines.domain.object_keys import KeyOwner
     from cdp_pipelines.pipelines.contact_export.services import ExportServices
 
 Document = dict[str, Any]
@@ -31,6 +33,8 @@ def download(services: "ExportServices", document: Document, path: Path, *, via:
         TransientFailure: `EXPORT_FILE_INCOMPLETE`, or the store did not answer.
     """
     result = result_of(document)
+    owner = services.jobs.key_owner(document)
+    require_own([result], [owner])
     chunks = link_bytes(result["url"]) if via == "link" else services.object_store().iter_bytes(result["key"])
     try:
         return write_whole(chunks, path, size_bytes=result["size_bytes"])
@@ -42,6 +46,23 @@ def download(services: "ExportServices", document: Document, path: Path, *, via:
             "EXPORT_FILE_GONE",
             f"The file is no longer there{answer}: files are kept 48 hours. Ask for a new export.",
         ) from exc
+
+
+def require_own(files: Iterable[Document], owners: Sequence["KeyOwner"]) -> None:
+    """The files that an export leads to, each of which must have been made for it, and its link lead there.
+
+    Raises:
+        PermanentFailure: `OBJECT_KEY_FOREIGN`; documents are written by others, and may lead anywhere.
+    """
+    for file in files:
+        key, url = file.get("key"), file.get("url")
+        owned = any(owner.owns(key) for owner in owners)
+        leads_there = url is None or urlsplit(str(url)).path.endswith("/" + quote(str(key), safe="/-_.~"))
+        if not owned or not leads_there:
+            raise PermanentFailure(
+                "OBJECT_KEY_FOREIGN",
+                "This export's document leads to a file that was not made for it, so nothing was fetched.",
+            )
 
 
 def write_whole(chunks: Iterable[bytes], path: Path, *, size_bytes: int, sha256: str | None = None) -> int:

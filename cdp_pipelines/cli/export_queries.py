@@ -27,26 +27,20 @@ def recent_exports(
 
     `status` is of either kind, in any case; `exported_object` is `contact`, or one that entity exports have.
     """
-    from cdp_pipelines.stores.errors import translating
+    from cdp_pipelines.stores.entity_exports import EntityExports
+    from cdp_pipelines.stores.export_jobs import ExportJobs
 
     narrowed: Document = {"company_sso_id": company_sso_id} if company_sso_id else {}
     found: list[Listed] = []
-    with translating("listing exports"):
-        if exported_object in ("", "contact"):
-            query = {"job_type": "export", **narrowed, **({"status": status.lower()} if status else {})}
-            left_out = {"contact_ids": 0, "filter": 0, "list_failed_rows": 0}
-            found += [Listed("contact", each) for each in _newest(database["bulk_upload_jobs"], query, left_out, limit)]
-        if exported_object != "contact":
-            query = {**narrowed, **({"status": status.upper()} if status else {})}
-            query |= {"exported_object": exported_object} if exported_object else {}
-            left_out = {"result.parts": 0}
-            found += [Listed("entity", each) for each in _newest(database["exports"], query, left_out, limit)]
+    if exported_object in ("", "contact"):
+        query = {**narrowed, **({"status": status.lower()} if status else {})}
+        found += [Listed("contact", each) for each in ExportJobs(database).recent(query, limit=limit)]
+    if exported_object != "contact":
+        query = {**narrowed, **({"status": status.upper()} if status else {})}
+        query |= {"exported_object": exported_object} if exported_object else {}
+        found += [Listed("entity", each) for each in EntityExports(database).recent(query, limit=limit)]
     # Each came in this order; dates are all that can be compared across both.
     return sorted(found, key=_created, reverse=True)[:limit]
-
-
-def _newest(collection: Any, query: Document, left_out: Document, limit: int) -> list[Document]:
-    return list(collection.find(query, left_out).sort([("created_at", -1), ("_id", -1)]).limit(limit))
 
 
 def _created(listed: Listed) -> datetime:

@@ -15,6 +15,7 @@ from cdp_pipelines.cli.migration_kinds import KnownMigration
 from cdp_pipelines.cli.migration_status import print_states, state_of_watched
 from cdp_pipelines.cli.migration_view import percent_text, state_facts
 from cdp_pipelines.cli.migration_watch import Watched, exit_code_of, watch_to_end
+from cdp_pipelines.domain.migrations import COMPLETED_WITH_ERRORS
 
 if TYPE_CHECKING:
     from cdp_pipelines.domain.companies import Company
@@ -90,6 +91,10 @@ def _show(
 ) -> None:
     for answer in queued:
         output.print_line(f"Queued as {answer.document['_id']}: {_named(answer)}.")
+        if answer.goes_on_from == COMPLETED_WITH_ERRORS:
+            output.note("It takes up failed and new rows only. --force goes over everything again.")
+        elif answer.goes_on_from:
+            output.note(f"It takes the failed rows first, then goes on: its last job is {answer.goes_on_from}.")
         if answer.coverage_code:
             output.note(f"Its coverage could not be measured from here ({answer.coverage_code}); its run measures it.")
         elif answer.coverage_pct is not None:

@@ -6,7 +6,7 @@ the admission's to say, the same for every way in.
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,6 +53,7 @@ class Answer:
     """What came of asking for one company: `rejected`, or a queued `document`.
 
     `coverage_pct` is None where it was not measured; `coverage_code` then says why, if something went wrong.
+    `goes_on_from` is the status of the job that the start goes on with, empty for one that begins.
     """
 
     company: "Company"
@@ -60,6 +61,7 @@ class Answer:
     rejected: "Rejected | None" = None
     coverage_pct: float | None = None
     coverage_code: str = ""
+    goes_on_from: str = ""
 
     def facts(self) -> Document:
         """What `--json` prints of it."""
@@ -100,9 +102,22 @@ def ask_start(services: "MigrationServices", company: "Company", asked: AskedMig
     """Judge the start of one company, coverage included, and queue it unless it is refused."""
     document = _document(services, "start", company, requested_by, options=asked.options())
     answer = _judged(services, company, document)
-    if answer.rejected is None:
-        services.requests.insert(document)
-    return answer
+    if answer.rejected is not None:
+        return answer
+    services.requests.insert(document)
+    return replace(answer, goes_on_from=_goes_on_from(services, company, document))
+
+
+def _goes_on_from(services: "MigrationServices", company: "Company", document: Document) -> str:
+    """The status of the last job, if the run of this request will go on with it."""
+    from cdp_pipelines.domain.migration_requests import MigrationRequest, read_request
+    from cdp_pipelines.pipelines.migrations.opening import may_go_on
+
+    request, last = read_request(document), services.jobs.latest(company.company_sso_id)
+    if last is None or not isinstance(request, MigrationRequest):
+        return ""
+    begins = request.options.force or request.options.dry_run
+    return str(last["status"]) if not begins and may_go_on(services, last, request.options) else ""
 
 
 def ask_rollback(services: "MigrationServices", company: "Company", *, confirm: str, requested_by: str) -> Answer:

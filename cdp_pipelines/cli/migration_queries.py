@@ -65,12 +65,9 @@ def require_request(services: "MigrationServices", text: str) -> Document:
     """
     from bson import ObjectId
 
-    from cdp_pipelines.stores.errors import translating
-
     wanted = text.strip()
     ids: list[object] = [wanted, ObjectId(wanted)] if ObjectId.is_valid(wanted) else [wanted]
-    with translating("reading a migration request"):
-        found = services.database["migration_requests"].find_one({"_id": {"$in": ids}, "kind": services.kind.kind})
+    found = next(iter(services.requests.looked_up({"_id": {"$in": ids}, "kind": services.kind.kind})), None)
     if found is None:
         raise Refused("REQUEST_NOT_FOUND", f"There is no request {wanted} for the {services.kind.title}.")
     return found
@@ -79,21 +76,15 @@ def require_request(services: "MigrationServices", text: str) -> Document:
 def open_requests(services: "MigrationServices", company_sso_id: str) -> list[Document]:
     """The company's requests that have not ended, newest first."""
     from cdp_pipelines.domain.migration_requests import OPEN_STATUSES
-    from cdp_pipelines.stores.errors import translating
 
     query = {"company_sso_id": company_sso_id, "kind": services.kind.kind, "status": {"$in": list(OPEN_STATUSES)}}
-    with translating("reading migration requests"):
-        found = services.database["migration_requests"].find(query)
-        return list(found.sort([("created_at", -1), ("_id", -1)]))
+    return services.requests.looked_up(query, newest_first=True)
 
 
 def latest_request(services: "MigrationServices", company_sso_id: str) -> Document | None:
     """The company's newest request, ended or not."""
-    from cdp_pipelines.stores.errors import translating
-
     query = {"company_sso_id": company_sso_id, "kind": services.kind.kind}
-    with translating("reading migration requests"):
-        return services.database["migration_requests"].find_one(query, sort=[("created_at", -1), ("_id", -1)])
+    return next(iter(services.requests.looked_up(query, newest_first=True, limit=1)), None)
 
 
 def latest_jobs(

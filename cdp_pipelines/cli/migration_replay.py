@@ -18,7 +18,7 @@ from cdp_pipelines.domain.errors import PermanentFailure
 
 if TYPE_CHECKING:
     from cdp_pipelines.domain.companies import Company
-    from cdp_pipelines.pipelines.migrations.replay import Replayed
+    from cdp_pipelines.pipelines.migrations.retaking import Retaken
     from cdp_pipelines.pipelines.migrations.services import MigrationServices
 
 Document = dict[str, Any]
@@ -70,7 +70,7 @@ def replay_companies(
     return exit_code_of([str(result["status"]) for result in results])
 
 
-def _replay(services: "MigrationServices", company: "Company") -> "Replayed":
+def _replay(services: "MigrationServices", company: "Company") -> "Retaken":
     key = company.company_sso_id
     job = services.jobs.latest(key)
     waiting = services.failures.count(job["_id"], key) if job else 0
@@ -98,7 +98,7 @@ def _check_again(migration: KnownMigration, company: "Company") -> bool:
     return done
 
 
-def replayed_lines(company: "Company", replayed: "Replayed") -> list[str]:
+def replayed_lines(company: "Company", replayed: "Retaken") -> list[str]:
     """What became of the rows, and how the job stands."""
     job = replayed.job or {}
     shown = [
@@ -110,13 +110,16 @@ def replayed_lines(company: "Company", replayed: "Replayed") -> list[str]:
         ("gone from the CRM", f"{replayed.gone:,}"),
         ("files looked at", f"{replayed.parts:,}" if replayed.parts else ""),
         ("files still failed", f"{replayed.parts_failed:,}" if replayed.parts else ""),
+        ("authors looked up", f"{replayed.people_looked_at:,}" if replayed.people_looked_at else ""),
+        ("authors set right", f"{replayed.people_mended:,}" if replayed.people_looked_at else ""),
+        ("authors unknown", f"{replayed.people_unknown:,}" if replayed.people_unknown else ""),
         ("status", str(job.get("status") or "")),
         ("match", percent_text(job.get("match_pct"))),
     ]
     return [f"{name:<18} {value}" for name, value in shown if value]
 
 
-def _facts(company: "Company", replayed: "Replayed") -> Document:
+def _facts(company: "Company", replayed: "Retaken") -> Document:
     job = replayed.job or {}
     return {
         "company_sso_id": company.company_sso_id,
@@ -127,6 +130,9 @@ def _facts(company: "Company", replayed: "Replayed") -> Document:
         "gone": replayed.gone,
         "parts": replayed.parts,
         "parts_failed": replayed.parts_failed,
+        "people_looked_at": replayed.people_looked_at,
+        "people_mended": replayed.people_mended,
+        "people_unknown": replayed.people_unknown,
         "job_id": job.get("_id"),
         "status": job.get("status"),
         "match_pct": job.get("match_pct"),

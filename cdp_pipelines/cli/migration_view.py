@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cdp_pipelines.cli import output
 from cdp_pipelines.domain.migrations import FULL_PERCENT, IN_PROGRESS, NOT_STARTED
+from cdp_pipelines.domain.outcomes import DEGRADED
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,9 +37,13 @@ STATUS_STYLES: Final = {
 _FACTS: Final = (
     "phase", "dry_run", "progress_pct", "records_total", "records_processed", "records_migrated", "records_skipped",
     "records_failed", "failure_rate", "coverage_pct", "match_pct", "accuracy_pct", "validation",
-    "records_rolled_back", "notes", "starts",
+    "records_rolled_back", "notes", "starts", "taken_up",
     "requested_by", "request_id", "run_id", "error", "cancel_requested", "created_at", "started_at",
     "updated_at", "ended_at",
+)  # fmt: skip
+_COMPARED: Final = (
+    "source", "skipped_by_rule", "eligible", "identical", "changed_since", "different", "missing", "extra", "degraded",
+    "mended", "not_in_live_feed",
 )  # fmt: skip
 _REQUEST_FACTS: Final = (
     "action", "status", "options", "requested_by", "cancel_requested", "run_id", "error", "result", "created_at",
@@ -72,6 +77,8 @@ def state_facts(state: CompanyState, *, shards: bool = False) -> dict[str, Any]:
     }
     facts |= {name: job.get(name) for name in _FACTS}
     facts["failed_reasons"] = dict(state.failed_reasons)
+    found = job.get("reconciliation") or {}
+    facts["reconciliation"] = {name: found.get(name) for name in _COMPARED} if found else None
     facts["enrichment"] = (job.get("enrichment") or {}).get("counts")
     if shards:
         facts["shards"] = dict(job.get("shards") or {})
@@ -95,8 +102,13 @@ def state_lines(state: CompanyState) -> list[str]:
         ("phase", str(job.get("phase") or "") if state.status == IN_PROGRESS else ""),
         ("progress", progress_text(job) if job else ""),
         ("failure rate", _rate_text(job.get("failure_rate"))),
-        ("match", percent_text(job.get("match_pct"))),
+        ("taken up", taken_up_text(job)),
+        ("match", _match_text(job)),
         ("accuracy", percent_text(job.get("accuracy_pct"))),
+        ("changed since", _since_text(job)),
+        ("extra", _count_text((job.get("reconciliation") or {}).get("extra") or None)),
+        ("without author", _degraded_text(job)),
+        ("no live record", _unfed_text(job)),
         ("validation", str((job.get("validation") or {}).get("code") or "")),
         ("coverage", _coverage_text(job)),
         ("rolled back", _count_text(job.get("records_rolled_back"))),
@@ -214,6 +226,43 @@ def percent_text(value: object) -> str:
     return f"{value:.2f} %" if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 
+def taken_up_text(job: Document) -> str:
+    """What a start that went on with a job did first: `4 failed rows, 2 new ones; the others stayed as they were`."""
+    told = job.get("taken_up")
+    if not isinstance(told, Mapping) or "failed" not in told:
+        return ""
+    parts = [f"{int(told.get('failed') or 0):,} failed rows"]
+    parts += [f"{int(told['new']):,} new ones"] if told.get("new") is not None else []
+    parts += [f"{int(told['parts']):,} failed files"] if told.get("parts") else []
+    parts += [f"{int(told['people']):,} rows without author"] if told.get("people") else []
+    text = ", ".join(parts)
+    return f"{text}; the others stayed as they were" if told.get("new") is not None else f"{text}, then went on"
+
+
+def _match_text(job: Document) -> str:
+    found = job.get("reconciliation") or {}
+    if job.get("match_pct") is None and found.get("done") is True and not found.get("eligible"):
+        return "nothing to compare"
+    return percent_text(job.get("match_pct"))
+
+
+def _since_text(job: Document) -> str:
+    number = int((job.get("reconciliation") or {}).get("changed_since") or 0)
+    return f"{number:,} (edited or deleted in the CDP since; they match)" if number else ""
+
+
+def _degraded_text(job: Document) -> str:
+    notes, found = job.get("notes") or {}, job.get("reconciliation") or {}
+    listed = sum(int(notes.get(name, 0)) for name in DEGRADED)
+    number = max(listed, int(found.get("degraded") or 0))
+    return f"{number:,} (the launchpad was away; cdp migrate replay sets them right)" if number else ""
+
+
+def _unfed_text(job: Document) -> str:
+    number = int((job.get("reconciliation") or {}).get("not_in_live_feed") or 0)
+    return f"{number:,} audits left to the live feed, which does not have them" if number else ""
+
+
 def _rate_text(value: object) -> str:
     return percent_text(value * FULL_PERCENT) if isinstance(value, int | float) and value else ""
 
@@ -221,6 +270,8 @@ def _rate_text(value: object) -> str:
 def _coverage_text(job: Document) -> str:
     share = percent_text(job.get("coverage_pct"))
     people = job.get("people")
+    if not share and people == 0:
+        return "nothing to compare: no people"
     return f"{share} ({int(job.get('covered') or 0):,} of {people:,} people)" if share and people else share
 
 

@@ -12,7 +12,8 @@ FLAG_ACTIVITY_LOGS = "crm_activity_logs_migration_enabled"
 FLAG_CONTACT_NOTES = "crm_notes_migration_enabled"
 FLAG_ENTITY_EXPORTS = "entity_exports_enabled"
 
-_INVALID_PARTITION_CHARACTERS = frozenset("\n\r\t\0,[]*|\"'")
+# U+FFFD stands for bytes that are no text, so two different keys may read the same: it is nobody's.
+_INVALID_PARTITION_CHARACTERS = frozenset("\n\r\t\0,[]*|\"'\ufffd")
 _LONGEST_PARTITION_KEY = 200
 
 

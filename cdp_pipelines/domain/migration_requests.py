@@ -6,12 +6,13 @@ Belongs here: reading a request document and the guards that every migration has
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from cdp_pipelines.domain.admission import Admitted, Rejected
 from cdp_pipelines.domain.companies import Company, is_partition_key
 from cdp_pipelines.domain.migrations import COVERAGE_PCT_AT_LEAST, IN_PROGRESS
+from cdp_pipelines.domain.values.instants import to_utc
 
 Action: TypeAlias = Literal["start", "rollback"]
 ACTIONS: Final[tuple[Action, ...]] = ("start", "rollback")
@@ -65,8 +66,9 @@ class MigrationFacts:
     """What admission must know beside the request.
 
     `company` is None when there is none. `active`: a run that is alive works on the company's job now. `last_status`
-    and `last_phase` are those of its latest job that was no dry run. `coverage_pct` is None while it is not known; the
-    run then asks again with it. `completed_status` and `completed_code` are how this migration calls a finished job.
+    and `last_phase` are those of its latest job that was no dry run. `coverage_pct` is None while it is not known, as
+    is `cid_is_known`, whether the CRM has anything of the company's organization; the run then asks again with them.
+    `completed_status` and `completed_code` are how this migration calls a finished job.
     """
 
     company: Company | None
@@ -77,6 +79,7 @@ class MigrationFacts:
     last_status: str | None = None
     last_phase: str | None = None
     coverage_pct: float | None = None
+    cid_is_known: bool | None = None
 
 
 def admit(document: Mapping[str, Any], facts: MigrationFacts) -> Admitted[MigrationRequest] | Rejected:
@@ -115,6 +118,13 @@ def _check_start(request: MigrationRequest, facts: MigrationFacts) -> Rejected |
         )
     if facts.last_status == facts.completed_status and not request.options.force and not request.options.dry_run:
         return Rejected(facts.completed_code, 409, "This company is migrated. Set force to go over everything again.")
+    if facts.cid_is_known is False:
+        return Rejected(
+            "CID_NOT_FOUND",
+            404,
+            "The CRM knows no organization with this company's cid: it has neither users nor people of it. "
+            "Correct the cid of the company.",
+        )
     if facts.coverage_pct is not None and facts.coverage_pct < COVERAGE_PCT_AT_LEAST:
         return Rejected(
             "contacts_not_migrated",
@@ -214,7 +224,7 @@ def _instant(value: object, problems: list[dict[str, str]]) -> datetime | None:
             {"field": "options.date_range_start", "problem": "must be an instant such as 2024-01-31T00:00:00Z"}
         )
         return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return to_utc(found)
 
 
 def _short_text(value: object) -> str:

@@ -4,7 +4,7 @@ Belongs here: pure rules that activity logs and notes share. Not here: what a ro
 and where jobs are kept (`stores/migration_jobs.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
@@ -72,10 +72,10 @@ def negated(tally: Mapping[str, int]) -> dict[str, int]:
     return {name: -number for name, number in tally.items()}
 
 
-def percent(part: int, whole: int) -> float:
-    """`part` of `whole` in percent with two digits, rounded down, so that 100 means all; of nothing, all is there."""
+def percent(part: int, whole: int) -> float | None:
+    """`part` of `whole` in percent with two digits, rounded down, so that 100 means all; None for a part of nothing."""
     if whole <= 0:
-        return FULL_PERCENT
+        return None
     return part * 10_000 // whole / 100
 
 
@@ -88,7 +88,10 @@ class ShardRange:
 
 
 def shard_ranges(first_id: int, last_id: int, shards: int) -> list[ShardRange]:
-    """Ranges of equal width that hold every id from first to last once, in order; never more than there are ids."""
+    """Ranges of equal width that hold every id from first to last once, in order; never more than there are ids.
+
+    For a source that cannot say where its rows lie; see `ranges_up_to` for one that can.
+    """
     width = last_id - first_id + 1
     if width <= 0:
         return []
@@ -97,8 +100,18 @@ def shard_ranges(first_id: int, last_id: int, shards: int) -> list[ShardRange]:
     return [ShardRange(after, to) for after, to in pairwise(edges)]
 
 
+def ranges_up_to(first_id: int, uppers: Sequence[int], last_id: int) -> list[ShardRange]:
+    """Ranges that hold every id from first to last once, in order, each but the last up to one of `uppers`."""
+    edges = [first_id - 1, *sorted({upper for upper in uppers if first_id <= upper < last_id}), last_id]
+    return [ShardRange(after, to) for after, to in pairwise(edges) if after < to]
+
+
+HALTS_FROM_ROWS: Final = 100
+"""Of fewer rows a rate says nothing yet: one bad row of the first ten must not stop a company."""
+
+
 def halts(counts: Counts, since: Counts, *, limit: float) -> bool:
     """Whether too many rows failed: of all, and also of those since the job was last started, which is `since`. So
     neither what ops have looked into after a halt nor the first page of a run that goes on halts a job by itself.
     """
-    return counts.failure_rate > limit and (counts - since).failure_rate > limit
+    return counts.processed >= HALTS_FROM_ROWS and counts.failure_rate > limit and (counts - since).failure_rate > limit

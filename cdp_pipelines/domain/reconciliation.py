@@ -16,7 +16,10 @@ from cdp_pipelines.domain.migrations import percent
 LISTED_IDS: Final = 100
 """How many ids of each kind a report lists; the counts are of all."""
 
-Verdict: TypeAlias = Literal["identical", "different", "missing", "extra"]
+Verdict: TypeAlias = Literal["identical", "changed_since", "different", "missing", "extra"]
+CHANGED_SINCE: Final = "changed_since"
+"""Differs, and provably because somebody else than the migration wrote it later: people, in the CDP."""
+DELETED_FLAGS: Final = ("is_deleted", "deleted", "deleted_at")
 
 
 class Pair(NamedTuple):
@@ -45,6 +48,11 @@ def merged(expected: Iterable[tuple[int, Any]], stored: Iterable[tuple[int, Any]
             here, there = next(left, None), next(right, None)
 
 
+def is_flagged_deleted(document: Mapping[str, Any]) -> bool:
+    """Whether a document says that it is deleted, which no migration ever writes."""
+    return any(document.get(flag) is True or isinstance(document.get(flag), datetime) for flag in DELETED_FLAGS)
+
+
 def content_digest(document: Mapping[str, Any]) -> bytes:
     """16 bytes that depend on every key and value and not on the order of keys; instants count to the millisecond."""
     text = json.dumps(document, sort_keys=True, ensure_ascii=True, separators=(",", ":"), default=_plain)
@@ -62,15 +70,19 @@ class Tally:
     """What a reconciliation found so far; `as_document` and `from_document` carry it over a restart.
 
     `eligible` are the source's rows that no rule skips; those that failed or were quarantined are among them and count
-    as `missing`. `extra` are documents that no eligible row stands for.
+    as `missing`. `extra` are documents that no eligible row stands for. `degraded` are identical but for an author whom
+    an outage left unknown, and who is known now; `mended` are those that were just set right.
     """
 
     source: int = 0
     skipped_by_rule: int = 0
     identical: int = 0
+    changed_since: int = 0
     different: int = 0
     missing: int = 0
     extra: int = 0
+    degraded: int = 0
+    mended: int = 0
     notes: dict[str, int] = field(default_factory=dict)
     ids: dict[str, list[str]] = field(default_factory=dict)
 
@@ -80,22 +92,31 @@ class Tally:
         return self.source - self.skipped_by_rule
 
     @property
-    def match_pct(self) -> float:
-        """Identical of eligible, in percent."""
-        return percent(self.identical, self.eligible)
+    def matching(self) -> int:
+        """Rows that arrived: identical still, or changed by people since."""
+        return self.identical + self.changed_since
 
     @property
-    def accuracy_pct(self) -> float:
-        """Identical of those that are there at all, in percent."""
-        return percent(self.identical, self.identical + self.different)
+    def match_pct(self) -> float | None:
+        """Matching of eligible, in percent; None where there is nothing to compare."""
+        return percent(self.matching, self.eligible)
+
+    @property
+    def accuracy_pct(self) -> float | None:
+        """Matching of those that are there at all, in percent; None where there are none."""
+        return percent(self.matching, self.matching + self.different)
 
     def count(self, verdict: Verdict, identifier: str) -> None:
         """Count one id, and list it if it is not identical."""
         setattr(self, verdict, getattr(self, verdict) + 1)
         if verdict != "identical":
-            listed = self.ids.setdefault(verdict, [])
-            if len(listed) < LISTED_IDS:
-                listed.append(identifier)
+            self.list(verdict, identifier)
+
+    def list(self, name: str, identifier: str) -> None:
+        """List one id, up to the bound."""
+        listed = self.ids.setdefault(name, [])
+        if len(listed) < LISTED_IDS:
+            listed.append(identifier)
 
     def note(self, name: str, number: int = 1) -> None:
         """Count something noticed beside the verdict."""
@@ -108,9 +129,12 @@ class Tally:
             "skipped_by_rule": self.skipped_by_rule,
             "eligible": self.eligible,
             "identical": self.identical,
+            "changed_since": self.changed_since,
             "different": self.different,
             "missing": self.missing,
             "extra": self.extra,
+            "degraded": self.degraded,
+            "mended": self.mended,
             "match_pct": self.match_pct,
             "accuracy_pct": self.accuracy_pct,
             "notes": dict(self.notes),
@@ -128,6 +152,8 @@ class Tally:
         return cls(**counts, notes=notes, ids=ids)
 
 
-_COUNTS: Final = ("source", "skipped_by_rule", "identical", "different", "missing", "extra")
+_COUNTS: Final = (
+    "source", "skipped_by_rule", "identical", "changed_since", "different", "missing", "extra", "degraded", "mended",
+)  # fmt: skip
 
 Comparable: TypeAlias = Callable[[Mapping[str, Any]], Mapping[str, Any]]

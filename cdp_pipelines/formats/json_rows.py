@@ -5,12 +5,12 @@ bits do not hold (NaN, infinities, larger integers, decimals) become texts, sinc
 one of them. Not here: what stands between the objects (`row_stream`), which value a field has (`domain`).
 """
 
-import base64
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
 from cdp_pipelines.domain.values.numbers import plain, to_decimal
+from cdp_pipelines.domain.values.others import other_text, reference
 from cdp_pipelines.formats.characters import whole_characters
 
 _WRITTEN_AS_THEY_ARE: Final = frozenset({str, int, bool, type(None)})
@@ -68,13 +68,12 @@ def _writable(value: Any) -> Any:
         return {whole_characters(str(key)): _writable(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [_writable(part) for part in value]
-    return _as_text(value)
+    referred = reference(value)
+    return _as_text(value) if referred is None else _writable(referred)
 
 
 def _as_text(value: Any) -> str:
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, bytes | bytearray | memoryview):
-        return base64.b64encode(value).decode("ascii")
     decimal = to_decimal(value)
-    return whole_characters(str(value)) if decimal is None else plain(decimal)
+    return whole_characters(other_text(value)) if decimal is None else plain(decimal)

@@ -33,11 +33,17 @@ class AttachmentFetcherResource(dg.ConfigurableResource[None]):
         description="host:port, comma-separated, that may be in a private network; empty: "
         "CDP_ATTACHMENT_TRUSTED_HOSTS, and none if that is unset.",
     )
-    largest_bytes: int = Field(default=LARGEST_FETCH_BYTES, gt=0, description="Size of the largest file that is taken.")
-    total_seconds: float = Field(default=60, gt=0, description="How long one download may take, all in all.")
+    largest_bytes: int = Field(
+        default=LARGEST_FETCH_BYTES,
+        gt=0,
+        le=40 * LARGEST_FETCH_BYTES,
+        description="Size of the largest file that is taken.",
+    )
+    total_seconds: float = Field(default=60, gt=0, le=600, description="How long one download may take, all in all.")
     retry_wait_seconds: float = Field(
         default=1,
         ge=0,
+        le=60,
         description="How long to wait before a failed download is tried again; before the third and fourth try three "
         "times as long as before the last one.",
     )

@@ -48,6 +48,8 @@ def connect(uri: str, **options: Any) -> "MongoClient[dict[str, Any]]":
             uuidRepresentation="standard",
             # A BSON date beyond Python's calendar comes as DatetimeMS instead of failing the whole read.
             datetime_conversion="DATETIME_AUTO",
+            # Go's driver writes texts that are no UTF-8; U+FFFD in one of them is better than no read at all.
+            unicode_decode_error_handler="replace",
             **options,
         )
     except (InvalidURI, PymongoConfigurationError, ValueError) as exc:

@@ -22,6 +22,7 @@ AUDIT_COLUMNS: Final = (
 )  # fmt: skip
 AUDIT_COLUMNS_THAT_MAY_LACK: Final = ("username",)
 USER_COLUMNS: Final = ("id", "organization", "email", "name", "deleted_at")
+ORGANIZATION_COLUMNS: Final = ("id",)
 ENTITY_COLUMNS: Final = ("id", "organization", "name", "deleted_at")
 NOTE_COLUMNS: Final = (
     "id", "organization", "content", "creator", "person", "company", "deal", "ticket", "type", "created_at",
@@ -52,12 +53,13 @@ class NoteTables:
 
 @dataclass(frozen=True, slots=True)
 class CrmMapping:
-    """The tables this project reads. `notes` is None where the file names none."""
+    """The tables this project reads. `notes` and `organizations` are None where the file names none."""
 
     audits: Table
     users: Table
     entities: Mapping[str, Table]
     notes: NoteTables | None = None
+    organizations: Table | None = None
 
     @property
     def people(self) -> Table:
@@ -82,6 +84,9 @@ def load_mapping(path: str = "") -> CrmMapping:
             str(name): _table(source, f"entities.{name}", entry, ENTITY_COLUMNS) for name, entry in entities.items()
         },
         notes=_note_tables(source, document["notes"]) if document.get("notes") is not None else None,
+        organizations=_table(source, "organizations", document["organizations"], ORGANIZATION_COLUMNS)
+        if document.get("organizations") is not None
+        else None,
     )
 
 

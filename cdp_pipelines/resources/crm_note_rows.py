@@ -9,7 +9,7 @@ Belongs here: SQL. Not here: running it (`crm_notes_postgres.py`).
 from typing import TYPE_CHECKING, Final
 
 from cdp_pipelines.resources.crm_mapping import NoteTables, Table
-from cdp_pipelines.resources.crm_rows import READABLE, RECENT
+from cdp_pipelines.resources.crm_rows import EDGES, READABLE, RECENT
 
 if TYPE_CHECKING:
     from psycopg.sql import SQL, Composable, Composed
@@ -39,8 +39,12 @@ class NoteStatements:
 
     def overview(self) -> "Composed":
         """How many notes, their lowest and highest id."""
-        where = "WHERE {organization} = %(cid)s AND " + RECENT.replace("{at}", "{created_at}")
+        where = "WHERE {organization} = %(cid)s AND {id} > %(after)s AND " + RECENT.replace("{at}", "{created_at}")
         return self._of_notes("SELECT count(*), min({id}), max({id}) FROM {table} " + where)
+
+    def edges(self) -> "Composed":
+        """The ids at these shares of the notes."""
+        return self._of_notes("SELECT " + EDGES + " AND " + RECENT.replace("{at}", "{created_at}"))
 
     def page(self) -> "Composed":
         """Notes in the order of their id."""

@@ -16,13 +16,12 @@ from cdp_pipelines.domain.contact_notes.notes import CrmNote
 from cdp_pipelines.domain.errors import ConfigurationError
 from cdp_pipelines.resources.crm_postgres import CrmPostgresResource
 from cdp_pipelines.resources.environment import optional_setting, required_setting
+from cdp_pipelines.resources.number_settings import seconds_setting
 
 SOURCE_SETTING: Final = "CDP_CRM_NOTES_SOURCE"
 ROOT_URL_SETTING: Final = "CRM_API_ROOT_URL"
 AUTH_SETTING: Final = "CRM_API_AUTH"
 TIMEOUT_SETTING: Final = "CRM_NOTES_EXTRACT_TIMEOUT"
-TIMEOUT_SECONDS: Final = 10
-LONGEST_TIMEOUT_SECONDS: Final = 120
 """Within a run's lease, which a page's tries must not outlast."""
 
 NotesSource: TypeAlias = Literal["postgres", "http"]
@@ -45,8 +44,11 @@ class CrmNotesExtractor(Protocol):
         PermanentFailure, ConfigurationError: it refused, or a setting is wrong.
     """
 
-    def overview(self, cutoff: datetime | None) -> NotesOverview:
-        """Look over the notes made since `cutoff`; those without a readable time are counted too."""
+    def overview(self, cutoff: datetime | None, *, after: int = 0) -> NotesOverview:
+        """Look over the notes made since `cutoff`, with ids above `after`; those without a readable time count too."""
+
+    def edges(self, cutoff: datetime | None, *, first: int, last: int, parts: int) -> Sequence[int] | None:
+        """The last ids of all but the last of so many parts of as many notes; None: cannot be said."""
 
     def notes(
         self, *, after: int, to: int, cutoff: datetime | None, page_rows: int
@@ -78,7 +80,6 @@ class CrmNotesResource(dg.ConfigurableResource[None]):
     authorization: str = Field(default="", description="Its Authorization header, a secret; empty: CRM_API_AUTH.")
     timeout_seconds: int | None = Field(
         default=None,
-        ge=1,
         description="How long one try may wait for the API, in seconds; empty: CRM_NOTES_EXTRACT_TIMEOUT (10).",
     )
     retry_waits: list[float] = Field(
@@ -95,7 +96,7 @@ class CrmNotesResource(dg.ConfigurableResource[None]):
             from cdp_pipelines.resources.crm_notes_postgres import PostgresNotes
 
             return PostgresNotes(database.session(cid), database.mapping())
-        from cdp_pipelines.resources.crm_api import CrmApi
+        from cdp_pipelines.resources.crm_api import LONGEST_WAIT_SECONDS, CrmApi
         from cdp_pipelines.resources.crm_notes_api import HttpNotes
         from cdp_pipelines.resources.http_client import HttpEndpoint
 
@@ -107,20 +108,15 @@ class CrmNotesResource(dg.ConfigurableResource[None]):
             authorization=required_setting(AUTH_SETTING, self.authorization),
             timeout_seconds=self._timeout_seconds(),
         )
+        if not all(0 <= seconds <= LONGEST_WAIT_SECONDS for seconds in self.retry_waits):
+            raise ConfigurationError(
+                "SETTING_INVALID", f"retry_waits must be 0 to {LONGEST_WAIT_SECONDS:.0f} seconds each."
+            )
         return HttpNotes(CrmApi(endpoint, request_id=request_id, retry_waits=self.retry_waits), cid)
 
     def _timeout_seconds(self) -> float:
         """Seconds; also written as `10s`, the way other services of the house write durations."""
-        if self.timeout_seconds is not None:
-            return float(self.timeout_seconds)
-        text = optional_setting(TIMEOUT_SETTING, default=str(TIMEOUT_SECONDS)).strip().removesuffix("s")
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = 0.0
-        if not 0 < seconds < LONGEST_TIMEOUT_SECONDS:
-            raise ConfigurationError("SETTING_INVALID", f"{TIMEOUT_SETTING} must be seconds, such as 10.")
-        return seconds
+        return seconds_setting(TIMEOUT_SETTING, self.timeout_seconds)
 
     def chosen_source(self) -> NotesSource:
         """Which source this deployment reads.

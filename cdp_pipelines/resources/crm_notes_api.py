@@ -44,18 +44,28 @@ class HttpNotes:
         self._api = api
         self._path = f"/api/v1/organizations/{cid}/person_notes"
 
-    def overview(self, cutoff: datetime | None) -> NotesOverview:
-        """See the protocol. The API cannot count since an instant, so with `cutoff` all pages are looked through."""
+    def overview(self, cutoff: datetime | None, *, after: int = 0) -> NotesOverview:
+        """See the protocol. The API cannot count a part, so with `cutoff` or `after` its pages are looked through."""
         first = self._page(1, PAGE_ROWS)
         if not first.notes:
             return NotesOverview(0, 0, 0)
         last_id = self._last_id(first)
-        if cutoff is None:
+        if cutoff is None and after <= 0:
             return NotesOverview(first.total, first.notes[0].id, last_id)
         total, lowest, highest = 0, 0, 0
-        for page in self.notes(after=0, to=last_id, cutoff=cutoff, page_rows=PAGE_ROWS):
+        for page in self.notes(after=after, to=last_id, cutoff=cutoff, page_rows=PAGE_ROWS):
             total, lowest, highest = total + len(page), lowest or page[0].id, page[-1].id
         return NotesOverview(total, lowest, highest)
+
+    def edges(self, cutoff: datetime | None, *, first: int, last: int, parts: int) -> Sequence[int] | None:  # noqa: ARG002 - the protocol's
+        """See the protocol. One page for each edge: pages have as many notes, in the order of their ids."""
+        if cutoff is not None:
+            return None
+        pages = self._page(1, PAGE_ROWS).pages
+        return [
+            self._page(number, PAGE_ROWS).last_id
+            for number in sorted({max(1, round(pages * part / parts)) for part in range(1, parts)})
+        ]
 
     def notes(
         self, *, after: int, to: int, cutoff: datetime | None, page_rows: int

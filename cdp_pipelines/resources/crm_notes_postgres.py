@@ -8,14 +8,18 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from cdp_pipelines.domain.contact_notes.attachments import CrmAttachment
+from cdp_pipelines.domain.contact_notes.attachments import AttachmentSource, CrmAttachment
 from cdp_pipelines.domain.contact_notes.notes import CrmNote
 from cdp_pipelines.domain.errors import ConfigurationError
 from cdp_pipelines.resources.crm_mapping import MAPPING_SETTING, CrmMapping
+from cdp_pipelines.resources.crm_note_fields import read_count, read_id, with_read_ids
 from cdp_pipelines.resources.crm_note_rows import CHECKIN, NoteStatements
 from cdp_pipelines.resources.crm_notes import NotesOverview
+from cdp_pipelines.resources.crm_rows import edges_in, shares_of
 from cdp_pipelines.resources.crm_session import WINDOW_PAGES, CrmSession, translating
 
+_PLAIN_ID: Final = frozenset({int, type(None)})
+_PLAIN_TEXT: Final = frozenset({str, type(None)})
 PARTS_BATCH: Final = 1_000
 _TABLES: Final = ("image", "audio", "document")
 """The order in which a note shows its files, whichever source they come from."""
@@ -37,10 +41,16 @@ class PostgresNotes:
         self._session = session
         self._statements = NoteStatements(mapping.notes)
 
-    def overview(self, cutoff: datetime | None) -> NotesOverview:
+    def overview(self, cutoff: datetime | None, *, after: int = 0) -> NotesOverview:
         """See the protocol."""
-        ((total, first, last),) = self._session.fetch(self._statements.overview(), {"cutoff": cutoff})
+        values = {"cutoff": cutoff, "after": after}
+        ((total, first, last),) = self._session.fetch(self._statements.overview(), values)
         return NotesOverview(total, first or 0, last or 0)
+
+    def edges(self, cutoff: datetime | None, *, first: int, last: int, parts: int) -> list[int]:
+        """See the protocol."""
+        values = {"cutoff": cutoff, "first": first, "last": last, "shares": shares_of(parts)}
+        return edges_in(self._session.fetch(self._statements.edges(), values))
 
     def notes(
         self, *, after: int, to: int, cutoff: datetime | None, page_rows: int, window_pages: int = WINDOW_PAGES
@@ -110,10 +120,24 @@ class _Parts:
             if kind == CHECKIN:
                 has_checkin = True
             else:
-                files.append(CrmAttachment(part_id, kind, url or "", name, content_type, size))
+                files.append(_file(kind, part_id, url, name, content_type, size))
         files.sort(key=lambda file: (_TABLES.index(file.source), file.id))
         return tuple(files), has_checkin
 
 
 def _note(row: tuple[Any, ...], attachments: tuple[CrmAttachment, ...], has_checkin: bool) -> CrmNote:  # noqa: FBT001 - always given by position from the same pair
-    return CrmNote._make((*row, attachments, has_checkin))
+    note = CrmNote._make((*row, attachments, has_checkin, ()))
+    # Nearly always so; anything else comes of columns of another type than Rails gives them.
+    if (
+        type(note.id) is int
+        and type(note.creator_id) in _PLAIN_ID
+        and type(note.person_id) in _PLAIN_ID
+        and type(note.type_id) in _PLAIN_ID
+        and type(note.content) in _PLAIN_TEXT
+    ):
+        return note
+    return with_read_ids(note)
+
+
+def _file(kind: AttachmentSource, part_id: Any, url: Any, name: Any, content_type: Any, size: Any) -> CrmAttachment:
+    return CrmAttachment(read_id(part_id) or part_id, kind, url or "", name, content_type, read_count(size))

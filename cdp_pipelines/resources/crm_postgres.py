@@ -16,9 +16,10 @@ from pydantic import Field
 from cdp_pipelines.domain.activity_logs.audits import Audit
 from cdp_pipelines.domain.crm_records import CrmUser
 from cdp_pipelines.resources.crm_mapping import CrmMapping, load_mapping
-from cdp_pipelines.resources.crm_rows import CrmStatements
-from cdp_pipelines.resources.crm_session import SETTING, STATEMENT_SECONDS, WINDOW_PAGES, CrmSession, translating
-from cdp_pipelines.resources.environment import required_setting, whole_number_setting
+from cdp_pipelines.resources.crm_rows import CrmStatements, edges_in, shares_of
+from cdp_pipelines.resources.crm_session import SETTING, WINDOW_PAGES, CrmSession, translating
+from cdp_pipelines.resources.environment import required_setting
+from cdp_pipelines.resources.number_settings import whole_number_setting
 
 PEOPLE_BATCH: Final = 250
 """Each is looked up in MongoDB at once; of the embedded server a longer list costs more than its share."""
@@ -50,9 +51,9 @@ class CrmDatabase:
         self._session = session
         self._statements = CrmStatements(mapping)
 
-    def audit_overview(self, cutoff: datetime | None) -> AuditOverview:
-        """Look over the audits since `cutoff`."""
-        rows = self._session.fetch(self._statements.audit_overview(), {"cutoff": cutoff})
+    def audit_overview(self, cutoff: datetime | None, *, after: int = 0) -> AuditOverview:
+        """Look over the audits since `cutoff` with ids above `after`."""
+        rows = self._session.fetch(self._statements.audit_overview(), {"cutoff": cutoff, "after": after})
         return AuditOverview(
             total=sum(row[1] for row in rows),
             first_id=min((row[2] for row in rows), default=0),
@@ -60,6 +61,11 @@ class CrmDatabase:
             auditable_types=tuple(sorted(row[0] for row in rows if row[0] is not None)),
             first_created_at=min((row[4] for row in rows if row[4] is not None), default=None),
         )
+
+    def audit_edges(self, cutoff: datetime | None, *, first: int, last: int, parts: int) -> list[int]:
+        """The last ids of all but the last of so many parts of as many audits."""
+        values = {"cutoff": cutoff, "first": first, "last": last, "shares": shares_of(parts)}
+        return edges_in(self._session.fetch(self._statements.audit_edges(), values))
 
     def audits(
         self,
@@ -126,6 +132,14 @@ class CrmDatabase:
         """What was noticed of the database since this was last asked, by the name that counts it on a job."""
         return self._session.new_latin1()
 
+    def knows_organization(self) -> bool:
+        """Whether there is an organization with this id.
+
+        By its table, where the mapping names one; else by whether it has a user or a person, deleted ones too, since
+        nobody works with a CRM without a user. Each of those tables is read once at most, as for the coverage.
+        """
+        return any(self._session.fetch(statement, {}) for statement in self._statements.signs_of_organization())
+
     def close(self) -> None:
         """Close the connection for lookups, if it is open."""
         self._session.close()
@@ -147,7 +161,7 @@ class CrmPostgresResource(dg.ConfigurableResource[None]):
 
     def session(self, cid: int, *, within_seconds: float | None = None) -> CrmSession:
         """A session on behalf of one organization; nothing is contacted yet. See `open`."""
-        seconds = whole_number_setting("CDP_CRM_STATEMENT_SECONDS", default=STATEMENT_SECONDS, least=1)
+        seconds = whole_number_setting("CDP_CRM_STATEMENT_SECONDS")
         if within_seconds is not None:
             seconds = min(seconds, max(1, math.ceil(within_seconds)))
         return CrmSession(required_setting(SETTING, self.dsn), cid, statement_seconds=seconds)

@@ -3,7 +3,7 @@
 Belongs here: SQL. Not here: running it (`crm_postgres.py`).
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cdp_pipelines.resources.crm_mapping import CrmMapping, Table
 
@@ -18,6 +18,22 @@ _IN_SCOPE: Final = "({type} = ANY(%(scope)s) OR {type} IS NULL)"
 RECENT: Final = "(%(cutoff)s::timestamptz IS NULL OR {at} >= %(cutoff)s OR {at} IS NULL)"
 
 
+EDGES: Final = (
+    "percentile_disc(%(shares)s::float8[]) WITHIN GROUP (ORDER BY {id}) FROM {table} "
+    "WHERE {organization} = %(cid)s AND {id} BETWEEN %(first)s AND %(last)s"
+)
+
+
+def shares_of(parts: int) -> list[float]:
+    """Where rows are divided into so many parts of as many."""
+    return [number / parts for number in range(1, parts)]
+
+
+def edges_in(rows: list[tuple[Any, ...]]) -> list[int]:
+    """The ids of an answer to `EDGES`."""
+    return [int(edge) for edge in (rows[0][0] if rows else None) or ()]
+
+
 class CrmStatements:
     """Every statement this project sends to the CRM."""
 
@@ -29,8 +45,12 @@ class CrmStatements:
         return _compose(
             self.mapping.audits,
             "SELECT {type}, count(*), min({id}), max({id}), min(" + READABLE + ") FROM {table} "
-            "WHERE {organization} = %(cid)s AND " + RECENT + " GROUP BY 1",
+            "WHERE {organization} = %(cid)s AND {id} > %(after)s AND " + RECENT + " GROUP BY 1",
         )
+
+    def audit_edges(self) -> "Composed":
+        """The ids at these shares of the audits: a walk along the key, and a sort of ids alone."""
+        return _compose(self.mapping.audits, "SELECT " + EDGES + " AND " + RECENT)
 
     def audit_page(self) -> "Composed":
         """Audits in the order of their id, as SPEC 5.1 says."""
@@ -72,6 +92,13 @@ class CrmStatements:
             self.mapping.people,
             "SELECT {id} FROM {table} WHERE {organization} = %(cid)s AND {deleted_at} IS NULL ORDER BY {id}",
         )
+
+    def signs_of_organization(self) -> "list[Composed]":
+        """Statements of which one has a row if the organization is there."""
+        if self.mapping.organizations is not None:
+            return [_compose(self.mapping.organizations, "SELECT 1 FROM {table} WHERE {id} = %(cid)s LIMIT 1")]
+        sign = "SELECT 1 FROM {table} WHERE {organization} = %(cid)s LIMIT 1"
+        return [_compose(table, sign) for table in (self.mapping.users, self.mapping.people)]
 
 
 _AUDIT: Final = (

@@ -16,9 +16,9 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Final
 
+from cdp_pipelines.domain.email_address import MAX_CHARACTERS, read_email_address
 from cdp_pipelines.domain.errors import PermanentFailure
 
-LONGEST_ADDRESS_CHARACTERS: Final = 254
 _HEADER_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _NOT_FOR_CALLERS: Final = frozenset({"cc", "bcc", "content-type", "content-transfer-encoding", "mime-version"})
 _MESSAGE_ID: Final = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+>")
@@ -47,31 +47,30 @@ class OutgoingEmail:
 
 
 def read_address(text: str, what: str) -> Address:
-    """One mailbox, with or without a display name. The domain comes back in ASCII (IDNA).
+    """One mailbox, with or without a display name. The domain comes back in ASCII (UTS 46).
 
     Raises:
         PermanentFailure: `EMAIL_INVALID`, it is not one address; the text itself is not repeated.
     """
     invalid = PermanentFailure("EMAIL_INVALID", f"{what} is not one email address such as name@example.com.")
-    if _has_control_characters(text) or len(text) > LONGEST_ADDRESS_CHARACTERS * 2:
+    text = text.strip()
+    if _has_control_characters(text) or len(text) > MAX_CHARACTERS * 2:
         raise invalid
     message = EmailMessage(policy=SMTP)
     try:
-        message["To"] = text.strip()
+        message["To"] = text
         header = message["To"]
         (address,) = header.addresses
         # Letters beyond ASCII are the server's to take or refuse (SMTPUTF8); the class is younger than Python 3.11.0.
         defects = [d for d in header.defects if type(d).__name__ != "NonASCIILocalPartDefect"]
-        if defects or not address.username or not address.domain:
+        # Not from `addr_spec`, which would put a local part that is none into quotes.
+        read = read_email_address(f"{address.username}@{address.domain}", dotless=True)
+        if defects or read is None:
             raise invalid
-        domain = address.domain.encode("idna").decode("ascii")
-        plain = Address(address.display_name, username=address.username, domain=domain)
+        return Address(address.display_name, username=read.local, domain=read.domain)
     except (ValueError, IndexError, MessageError):
         # Without its cause, whose text repeats the address.
         raise invalid from None
-    if len(plain.addr_spec) > LONGEST_ADDRESS_CHARACTERS:
-        raise invalid
-    return plain
 
 
 def needs_utf8(address: Address) -> bool:

@@ -3,12 +3,8 @@
 import dagster as dg
 from pydantic import Field
 
-from cdp_pipelines.resources.environment import whole_number_setting
-
-DEFAULT_PAGE_ROWS = 1_000
-DEFAULT_URL_SECONDS = 3_600
-DEFAULT_PART_BYTES = 1_000_000_000
-DEFAULT_KEPT_SECONDS = 172_800
+from cdp_pipelines.domain.errors import ConfigurationError
+from cdp_pipelines.resources.number_settings import is_set, whole_number_setting
 
 
 class EntityExportLimitsResource(dg.ConfigurableResource[None]):
@@ -29,18 +25,37 @@ class EntityExportLimitsResource(dg.ConfigurableResource[None]):
         default=None, description="How long files are kept, in seconds; empty: CDP_EXPORT_FILE_TTL, else 172,800."
     )
 
+    def check(self) -> None:
+        """Read them all, before work begins that one of them would undo at its end.
+
+        Raises:
+            ConfigurationError: `SETTING_INVALID`.
+        """
+        self.rows_a_page(), self.bytes_a_part(), self.link_seconds()
+
     def rows_a_page(self) -> int:
         """Rows read and written at once."""
-        return whole_number_setting("CDP_EXPORT_PAGE_ROWS", self.page_rows, default=DEFAULT_PAGE_ROWS, least=1)
+        return whole_number_setting("CDP_EXPORT_PAGE_ROWS", self.page_rows)
 
     def link_seconds(self) -> int:
-        """How long a link works, in seconds."""
-        return whole_number_setting("CDP_EXPORT_URL_TTL", self.url_seconds, default=DEFAULT_URL_SECONDS, least=1)
+        """How long a link works, in seconds.
+
+        Raises:
+            ConfigurationError: `SETTING_INVALID`, also if it was set to more than files are kept.
+        """
+        seconds, kept = whole_number_setting("CDP_EXPORT_URL_TTL", self.url_seconds), self.file_seconds()
+        if seconds > kept and is_set("CDP_EXPORT_URL_TTL", self.url_seconds):
+            raise ConfigurationError(
+                "SETTING_INVALID",
+                f"CDP_EXPORT_URL_TTL is more than CDP_EXPORT_FILE_TTL ({kept:,} seconds): links would outlive their "
+                "files. Lower the one, or raise the other (see docs/settings.md).",
+            )
+        return seconds
 
     def bytes_a_part(self) -> int:
         """The size in bytes at which a file goes on in a further one."""
-        return whole_number_setting("CDP_EXPORT_PART_BYTES", self.part_bytes, default=DEFAULT_PART_BYTES, least=1)
+        return whole_number_setting("CDP_EXPORT_PART_BYTES", self.part_bytes)
 
     def file_seconds(self) -> int:
         """How long files are kept, in seconds."""
-        return whole_number_setting("CDP_EXPORT_FILE_TTL", self.kept_seconds, default=DEFAULT_KEPT_SECONDS, least=60)
+        return whole_number_setting("CDP_EXPORT_FILE_TTL", self.kept_seconds)

@@ -28,23 +28,3 @@ def required_setting(name: str, explicit: str = "") -> str:
 def optional_setting(name: str, explicit: str = "", default: str = "") -> str:
     """The explicit value, else that of the environment variable, else the default."""
     return explicit or (dg.EnvVar(name).get_value(default) or default)
-
-
-def whole_number_setting(name: str, explicit: int | None = None, *, default: int, least: int = 0) -> int:
-    """A whole number of at least `least`.
-
-    Raises:
-        ConfigurationError: `SETTING_INVALID`, what is set is not such a number.
-    """
-    if explicit is not None:
-        return explicit
-    text = optional_setting(name)
-    if not text:
-        return default
-    try:
-        number = int(text)
-    except ValueError:
-        number = least - 1
-    if number < least:
-        raise ConfigurationError("SETTING_INVALID", f"{name} must be a whole number of at least {least}.")
-    return number

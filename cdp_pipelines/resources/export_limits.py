@@ -3,11 +3,7 @@
 import dagster as dg
 from pydantic import Field
 
-from cdp_pipelines.resources.environment import whole_number_setting
-
-DEFAULT_RATE_LIMIT = 5
-DEFAULT_RATE_WINDOW_SECONDS = 3_600
-DEFAULT_ATTACHMENT_BYTES = 10_000_000
+from cdp_pipelines.resources.number_settings import whole_number_setting
 
 
 class ExportLimitsResource(dg.ConfigurableResource[None]):
@@ -24,18 +20,22 @@ class ExportLimitsResource(dg.ConfigurableResource[None]):
         description="Larger files are linked, not attached, in bytes; empty: CDP_EMAIL_ATTACHMENT_LIMIT, else 10 MB.",
     )
 
+    def check(self) -> None:
+        """Read them all, before work begins that one of them would undo at its end.
+
+        Raises:
+            ConfigurationError: `SETTING_INVALID`.
+        """
+        self.rate_limit(), self.rate_window_seconds(), self.attachment_bytes()
+
     def rate_limit(self) -> int:
         """Exports a company may start in one window."""
-        return whole_number_setting("CDP_EXPORT_RATE_LIMIT", self.max_per_window, default=DEFAULT_RATE_LIMIT)
+        return whole_number_setting("CDP_EXPORT_RATE_LIMIT", self.max_per_window)
 
     def rate_window_seconds(self) -> int:
         """Length of the rolling window in seconds."""
-        return whole_number_setting(
-            "CDP_EXPORT_RATE_WINDOW_SECONDS", self.window_seconds, default=DEFAULT_RATE_WINDOW_SECONDS, least=1
-        )
+        return whole_number_setting("CDP_EXPORT_RATE_WINDOW_SECONDS", self.window_seconds)
 
     def attachment_bytes(self) -> int:
         """Size in bytes up to which a file is attached."""
-        return whole_number_setting(
-            "CDP_EMAIL_ATTACHMENT_LIMIT", self.attachment_limit_bytes, default=DEFAULT_ATTACHMENT_BYTES
-        )
+        return whole_number_setting("CDP_EMAIL_ATTACHMENT_LIMIT", self.attachment_limit_bytes)

@@ -4,6 +4,8 @@ Belongs here: asking, in bounded batches. Not here: remembering answers and what
 (`pipelines/migrations/users.py`).
 """
 
+import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -24,7 +26,11 @@ from cdp_pipelines.resources.http_client import TIMEOUT_SECONDS, HttpEndpoint, a
 PATH: Final = "/GetUsersByEmails"
 DEACTIVATED_SETTING: Final = "LAUNCHPAD_DEACTIVATED"
 MOST_EMAILS_A_CALL: Final = 200
+RETRY_WAITS: Final = (1.0, 3.0, 9.0)
+"""Seconds before each further try: a restart of the launchpad must not put a label on anybody."""
 _LONGEST_ID: Final = 128
+
+_log = logging.getLogger(__name__)
 
 
 class LaunchpadClient:
@@ -37,9 +43,11 @@ class LaunchpadClient:
         *,
         request_id: str = "",
         rules: Sequence[DeactivationRule] | None = None,
+        retry_waits: Sequence[float] = RETRY_WAITS,
     ) -> None:
         self._endpoint = endpoint
         self._rules = read_rules(DEFAULT_RULES) if rules is None else rules
+        self._retry_waits = tuple(retry_waits)
         self._company = company_sso_id
         self._headers = {"X-Request-ID": request_id, "X-Company-Sso-Id": company_sso_id}
 
@@ -47,17 +55,28 @@ class LaunchpadClient:
         """The SSO id of each email that is known, by the email folded to lower case; `DEACTIVATED` where it has left.
 
         Raises:
-            TransientFailure: `LAUNCHPAD_UNAVAILABLE`, it did not answer, or not as its contract says.
+            TransientFailure: `LAUNCHPAD_UNAVAILABLE`, it did not answer, or not as its contract says, time and again.
             PermanentFailure: `LAUNCHPAD_REFUSED`.
         """
         found: dict[str, str] = {}
         for start in range(0, len(emails), MOST_EMAILS_A_CALL):
             asked = list(emails[start : start + MOST_EMAILS_A_CALL])
-            answer = ask_json(
-                self._endpoint, PATH, {"company_sso_id": self._company, "emails": asked}, headers=self._headers
-            )
-            found |= _read(answer, {email.strip().casefold() for email in asked}, self._rules)
+            found |= self._asked_patiently(asked)
         return found
+
+    def _asked_patiently(self, emails: list[str]) -> dict[str, str]:
+        for wait in self._retry_waits:
+            try:
+                return self._asked(emails)
+            except TransientFailure as exc:
+                _log.warning("asking the launchpad again in %.0f s (%s)", wait, exc.code)
+                time.sleep(wait)
+        return self._asked(emails)
+
+    def _asked(self, emails: list[str]) -> dict[str, str]:
+        body = {"company_sso_id": self._company, "emails": emails}
+        answer = ask_json(self._endpoint, PATH, body, headers=self._headers)
+        return _read(answer, {email.strip().casefold() for email in emails}, self._rules)
 
 
 def _read(answer: Any, asked: set[str], rules: Sequence[DeactivationRule]) -> dict[str, str]:
@@ -90,7 +109,12 @@ class LaunchpadResource(dg.ConfigurableResource[None]):
     deactivated: str = Field(
         default="", description="What its answer says of a user who is deactivated; empty: LAUNCHPAD_DEACTIVATED."
     )
-    timeout_seconds: float = Field(default=TIMEOUT_SECONDS, gt=0, description="How long one try may take, in seconds.")
+    timeout_seconds: float = Field(
+        default=TIMEOUT_SECONDS, gt=0, le=120, description="How long one try may take, in seconds."
+    )
+    retry_waits: list[float] = Field(
+        default=list(RETRY_WAITS), description="Seconds before each further try while it is away."
+    )
 
     def open(self, company_sso_id: str, *, request_id: str = "") -> LaunchpadClient:
         """A client for one company; nothing is contacted yet.
@@ -106,7 +130,9 @@ class LaunchpadResource(dg.ConfigurableResource[None]):
             authorization=optional_setting("LAUNCHPAD_API_AUTH", self.authorization),
             timeout_seconds=self.timeout_seconds,
         )
-        return LaunchpadClient(endpoint, company_sso_id, request_id=request_id, rules=self.rules())
+        return LaunchpadClient(
+            endpoint, company_sso_id, request_id=request_id, rules=self.rules(), retry_waits=self.retry_waits
+        )
 
     def rules(self) -> Sequence[DeactivationRule]:
         """What makes a user deactivated.

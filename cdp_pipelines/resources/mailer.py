@@ -19,7 +19,8 @@ from pydantic import Field
 
 from cdp_pipelines.domain.errors import ConfigurationError, PermanentFailure
 from cdp_pipelines.resources.email_message import OutgoingEmail, build_message, needs_utf8, read_address
-from cdp_pipelines.resources.environment import optional_setting, required_setting, whole_number_setting
+from cdp_pipelines.resources.environment import optional_setting, required_setting
+from cdp_pipelines.resources.number_settings import whole_number_setting
 from cdp_pipelines.resources.smtp_errors import MailerOutcomeUnknown, NotAccepted, expect, too_large, translating
 
 TlsMode: TypeAlias = Literal["none", "starttls", "ssl"]
@@ -36,7 +37,6 @@ _RECIPIENT_OK: Final = (250, 251)
 _START_INPUT: Final = 354
 _ACCEPTED: Final = range(200, 300)
 _VERDICTS: Final = [*_ACCEPTED, *range(400, 600)]
-_DEFAULT_PORT: Final = 25
 _PORT_OF_SSL: Final = 465
 _PORT_OF_SUBMISSION: Final = 587
 _LEADING_DOT: Final = re.compile(rb"(?m)^\.")
@@ -223,7 +223,7 @@ class MailerResource(dg.ConfigurableResource[None]):
         Raises:
             ConfigurationError: a setting is missing or wrong; the message names it.
         """
-        port = whole_number_setting("CDP_SMTP_PORT", self.port, default=_DEFAULT_PORT, least=1)
+        port = whole_number_setting("CDP_SMTP_PORT", self.port)
         user = optional_setting("CDP_SMTP_USER", self.user)
         sender = required_setting("CDP_EMAIL_FROM", self.sender)
         try:

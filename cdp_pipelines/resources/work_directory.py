@@ -1,11 +1,14 @@
 """A run's own folder for temporary files, gone on every way out.
 
-A killed process cannot clean up, so each run also removes the folders whose process is no longer there.
+A killed process cannot clean up, so folders whose process is no longer there are removed by the next run and by the
+sweeper. Only those of this machine: the number of a process says nothing about another's, and folders may be shared.
 """
 
+import hashlib
 import os
 import re
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +20,10 @@ from pydantic import Field, PrivateAttr
 
 from cdp_pipelines.resources.environment import optional_setting
 
-_NAME = "cdp-export-{pid}-"
-_PATTERN = re.compile(r"cdp-export-(\d+)-.+")
+SETTING = "CDP_TEMP_DIR"
+_PATTERN = re.compile(r"cdp-export-h(?P<host>[0-9a-f]{8})-(?P<pid>[0-9]+)-(?P<started>[0-9]+)-.+")
+_EARLIER_PATTERN = re.compile(r"cdp-export-(?P<pid>[0-9]+)-.+")
+"""As earlier versions named them, which said no machine."""
 
 
 @contextmanager
@@ -27,29 +32,69 @@ def work_directory(root: Path | None = None) -> Iterator[Path]:
     parent = root or Path(tempfile.gettempdir())
     parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(parent)
-    with tempfile.TemporaryDirectory(prefix=_NAME.format(pid=os.getpid()), dir=parent) as name:
+    prefix = f"cdp-export-h{_this_host()}-{os.getpid()}-{_started(os.getpid())}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=parent) as name:
         yield Path(name)
 
 
 def remove_leftovers(parent: Path) -> int:
-    """Remove the folders of processes that died; returns how many."""
+    """Remove the folders of this machine's processes that died; returns how many."""
     removed = 0
     for folder in parent.glob("cdp-export-*"):
-        match = _PATTERN.fullmatch(folder.name)
-        if match and folder.is_dir() and not folder.is_symlink() and not _is_running(int(match[1])):
+        if folder.is_dir() and not folder.is_symlink() and _is_left_over(folder.name):
             shutil.rmtree(folder, ignore_errors=True)
             removed += 1
     return removed
 
 
+def sweep_work_directories() -> int:
+    """Remove what dead runs left where runs of this machine work by its settings; returns how many folders."""
+    return remove_leftovers(_parent(""))
+
+
+def _is_left_over(name: str) -> bool:
+    found = _PATTERN.fullmatch(name)
+    if found is not None:
+        pid, host = int(found["pid"]), found["host"]
+        # Numbers of processes come round again, so what runs under one now may be another.
+        return host == _this_host() and (not _is_running(pid) or _started(pid) not in (found["started"], "0"))
+    earlier = _EARLIER_PATTERN.fullmatch(name)
+    return earlier is not None and not _is_running(int(earlier["pid"]))
+
+
+def _this_host() -> str:
+    return hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
+
+
+def _started(pid: int) -> str:
+    """When a process began, in the system's own count; "0" where that cannot be read."""
+    facts = _facts(pid)
+    return facts[19] if len(facts) > 19 else "0"
+
+
+def _facts(pid: int) -> list[str]:
+    """What Linux says of a process behind its name, its state first; nothing on other systems."""
+    try:
+        # The name stands in parentheses, and may hold anything.
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
 def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True
-    return True
+    # One that was killed and that nobody has asked after is still listed.
+    return _facts(pid)[:1] not in (["Z"], ["X"])
+
+
+def _parent(explicit: str) -> Path:
+    text = optional_setting(SETTING, explicit)
+    return Path(text or tempfile.gettempdir())
 
 
 class WorkDirectoryResource(dg.ConfigurableResource[None]):
@@ -65,8 +110,7 @@ class WorkDirectoryResource(dg.ConfigurableResource[None]):
         context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
     ) -> Iterator[Self]:
         """Make the folder, lend it, remove it."""
-        text = optional_setting("CDP_TEMP_DIR", self.root)
-        with work_directory(Path(text) if text else None) as path:
+        with work_directory(_parent(self.root)) as path:
             self._path = path
             try:
                 yield self

@@ -4,10 +4,11 @@ from typing import Any, Final
 
 from pymongo.database import Database
 
-from cdp_pipelines.domain.companies import Company, company_from_document
+from cdp_pipelines.domain.companies import Company, company_from_document, is_partition_key
 from cdp_pipelines.domain.contact_export.fields import FieldProperty
 from cdp_pipelines.domain.contact_export.filter_fields import filter_fields
 from cdp_pipelines.domain.contact_export.filters import FilterField
+from cdp_pipelines.stores.documents import as_bytes, read_each, readable_options
 from cdp_pipelines.stores.errors import translating, waiting_out_outages
 
 Document = dict[str, Any]
@@ -26,8 +27,8 @@ class CompanyStore:
 
     @waiting_out_outages
     def find(self, company_sso_id: object) -> Company | None:
-        """The company, or None; anything that is not a text is nobody's key and is never put into a query."""
-        if not isinstance(company_sso_id, str):
+        """The company, or None; what can be no company's key is never put into a query."""
+        if not isinstance(company_sso_id, str) or not is_partition_key(company_sso_id):
             return None
         with translating("reading a company"):
             document = self._companies.find_one({"_id": company_sso_id})
@@ -58,7 +59,7 @@ class CompanyStore:
     def layout_fields(self, company_sso_id: str, layout_id: str) -> list[FieldProperty]:
         """The field properties of one layout, hidden ones included, in the order of their position."""
         with translating("reading field properties"):
-            documents = list(self._fields.find({"company_sso_id": company_sso_id, "layout_id": layout_id}))
+            documents = self._readable({"company_sso_id": company_sso_id, "layout_id": layout_id})
         found = [field for document in documents if (field := FieldProperty.from_document(document)) is not None]
         return sorted(found, key=lambda field: (field.position, field.name))
 
@@ -66,7 +67,11 @@ class CompanyStore:
     def filter_fields(self, company_sso_id: str) -> dict[str, FilterField]:
         """What a filter or a sort of this company may name: every field that is hidden in no layout."""
         with translating("reading field properties"):
-            documents = list(self._fields.find({"company_sso_id": company_sso_id}))
+            documents = self._readable({"company_sso_id": company_sso_id})
         return filter_fields(
             [field for document in documents if (field := FieldProperty.from_document(document)) is not None]
         )
+
+    def _readable(self, query: Document) -> list[Document]:
+        """Field properties, without any that cannot be read: the others are still fields."""
+        return read_each(as_bytes(self._fields).find(query), readable_options(self._fields))

@@ -1,36 +1,27 @@
 """Reading contacts: by ids in the order asked, or by a criterion, always within one company.
 
 Belongs here: turning a checked `Selection` into queries, and streaming documents in bounded batches. Not here: what a
-filter may say (`domain/contact_export/filters.py`) and how values are written (`values.py`).
+filter may say and how it is asked (`domain/contact_export/filters.py`, `contact_query.py`).
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import pymongo
 from bson import ObjectId
 from pymongo.database import Database
 
-from cdp_pipelines.domain.contact_export.filters import Condition, FilterNode, Group
 from cdp_pipelines.domain.contact_export.request import MAX_EXPORT_ROWS, Selection
+from cdp_pipelines.stores.contact_query import filter_query
+from cdp_pipelines.stores.documents import decoded, readable_options
 from cdp_pipelines.stores.errors import translating
 
 BATCH_ROWS: Final = 500
+COUNT_SECONDS: Final = 1.0
+"""For a number that is only told, in a tick that others wait for."""
 Document = dict[str, Any]
 
-_COMPARISONS: Final = {
-    "eq": "$eq",
-    "ne": "$ne",
-    "in": "$in",
-    "nin": "$nin",
-    "gt": "$gt",
-    "gte": "$gte",
-    "lt": "$lt",
-    "lte": "$lte",
-}
-# A negation over a list of custom fields must mean "no entry with this key equals v", not "some entry differs".
-_NEGATED: Final = {"ne": "$eq", "nin": "$in"}
 _SORT_KEY: Final = "__cdp_sort"
 
 
@@ -47,6 +38,7 @@ class ContactReader:
 
     def __init__(self, database: Database[Document], company_sso_id: str) -> None:
         self._collection = database["contacts"]
+        self._options = readable_options(self._collection)
         self._company_sso_id = company_sso_id
 
     def batches(self, selection: Selection, fields: Sequence[str]) -> Iterator[Batch]:
@@ -62,6 +54,15 @@ class ContactReader:
         with translating("counting contacts"):
             return self._collection.count_documents(self.query(selection))
 
+    def count_soon(self, selection: Selection) -> int:
+        """As `count`, for a second at most.
+
+        Raises:
+            CdpError: it takes longer.
+        """
+        with pymongo.timeout(COUNT_SECONDS):
+            return self.count(selection)
+
     def known_sources(self, sources: Sequence[str]) -> set[str]:
         """Which of these sources the company's contacts hold."""
         with translating("reading sources"):
@@ -74,7 +75,7 @@ class ContactReader:
         """The criterion as a query; every part of it is made here, none is taken from the request as it came."""
         parts: list[Document] = [{"company_sso_id": self._company_sso_id}]
         if selection.filter is not None:
-            parts.append(_node(selection.filter))
+            parts.append(filter_query(selection.filter))
         if selection.period is not None:
             bounds = {"$gte": selection.period.start, "$lt": selection.period.end}
             parts.append({"updated_at": {op: at for op, at in bounds.items() if at is not None}})
@@ -87,13 +88,13 @@ class ContactReader:
         for start in range(0, len(ids), BATCH_ROWS):
             asked = ids[start : start + BATCH_ROWS]
             with translating("reading contacts"):
-                cursor = self._collection.find(
+                cursor = self._collection.find_raw_batches(
                     # `_id` first: MongoDB does not care, SecantusDB picks its index by it.
                     {"_id": {"$in": [ObjectId(value) for value in asked]}, "company_sso_id": self._company_sso_id},
                     projection,
                     batch_size=BATCH_ROWS,
                 )
-                found = {str(contact["_id"]): contact for contact in cursor}
+                found = {str(contact["_id"]): contact for contact in decoded(cursor, self._options)}
             yield Batch(
                 contacts=[found[value] for value in asked if value in found],
                 missing=[value for value in asked if value not in found],
@@ -107,7 +108,7 @@ class ContactReader:
             # `_id` last: equal sort values always come in the same order, so the same data gives the same 10,000.
             order = {selection.order_by: direction, "_id": 1}
             cursor = (
-                self._collection.find(
+                self._collection.find_raw_batches(
                     self.query(selection), _projection(fields), batch_size=BATCH_ROWS, allow_disk_use=True
                 )
                 .sort(list(order.items()))
@@ -115,9 +116,10 @@ class ContactReader:
             )
         with cursor:
             batch: list[Document] = []
+            contacts = decoded(cursor, self._options)
             while True:
                 with translating("reading contacts"):
-                    contact = next(cursor, None)
+                    contact = next(contacts, None)
                 if contact is not None:
                     batch.append(contact)
                 if batch and (contact is None or len(batch) == BATCH_ROWS):
@@ -143,43 +145,8 @@ class ContactReader:
             {"$project": _projection(fields)},
         ]
         with translating("reading contacts"):
-            return self._collection.aggregate(stages, allowDiskUse=True, batchSize=BATCH_ROWS)
+            return self._collection.aggregate_raw_batches(stages, allowDiskUse=True, batchSize=BATCH_ROWS)
 
 
 def _projection(fields: Sequence[str]) -> Document:
     return {"_id": 1, **dict.fromkeys(fields, 1)}
-
-
-def _node(node: FilterNode) -> Document:
-    if isinstance(node, Group):
-        return {f"${node.junction}": [_node(member) for member in node.members]}
-    return _custom_condition(node) if node.custom else _top_level_condition(node)
-
-
-def _top_level_condition(condition: Condition) -> Document:
-    if condition.op == "exists":
-        # A field that holds null is an empty cell to a user, so it does not "exist".
-        return {condition.field: {"$ne": None} if condition.value else None}
-    return {condition.field: _comparison(condition)}
-
-
-def _custom_condition(condition: Condition) -> Document:
-    entry: Document = {"key": condition.field}
-    if condition.op == "exists":
-        match = {"custom_fields": {"$elemMatch": {**entry, "value": {"$ne": None}}}}
-        return match if condition.value else {"$nor": [match]}
-    if condition.op in _NEGATED:
-        positive = {"custom_fields": {"$elemMatch": {**entry, "value": {_NEGATED[condition.op]: _operand(condition)}}}}
-        return {"$nor": [positive]}
-    return {"custom_fields": {"$elemMatch": {**entry, "value": _comparison(condition)}}}
-
-
-def _comparison(condition: Condition) -> Document:
-    if condition.op in {"contains", "starts_with"}:
-        pattern = re.escape(str(condition.value))
-        return {"$regex": f"^{pattern}" if condition.op == "starts_with" else pattern, "$options": "i"}
-    return {_COMPARISONS[condition.op]: _operand(condition)}
-
-
-def _operand(condition: Condition) -> Any:
-    return list(condition.value) if isinstance(condition.value, tuple) else condition.value

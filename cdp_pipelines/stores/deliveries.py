@@ -1,9 +1,17 @@
 """`deliveries`: what was sent to people, recorded before it is sent, so that a crash cannot send it twice.
 
 `{_id: "{job_id}:{channel}", kind, job_id, company_sso_id, channel, variant, state, error_code?, tries, at, expires_at}`
-with state `sending` (it may have gone out: never sent again), `sent`, `not_sent` (the other side surely did not take
-it: may be begun again), or `given_up` (nobody tries any more). One document a job and channel, so a job has one email
-whatever its variant.
+with one of these states. One document a job and channel, so a job has one email whatever its variant.
+
+| state | says | may be begun again |
+|---|---|---|
+| `sending` | begun; if nobody ends it, it may have gone out | no |
+| `sent` | the other side took it | no |
+| `unknown` | the other side may have taken it | no |
+| `switched_off` | nobody is told on this channel | no |
+| `failed` | a channel that is tried once had no success | no |
+| `not_sent` | the other side surely did not take it | yes |
+| `given_up` | all tries were spent | no |
 """
 
 from datetime import datetime, timedelta
@@ -15,6 +23,7 @@ from pymongo.errors import DuplicateKeyError
 from cdp_pipelines.stores.errors import this_call, translating, waiting_out_outages
 
 Channel: TypeAlias = Literal["email", "notification", "history", "webhook"]
+EndState: TypeAlias = Literal["sent", "switched_off", "unknown", "not_sent", "failed", "given_up"]
 Document = dict[str, Any]
 
 KEPT_DAYS: Final = 8
@@ -62,9 +71,7 @@ class Deliveries:
                 return self._deliveries.find_one({"_id": delivery_id, "begun_by": begun_by}, {"_id": 1}) is not None
 
     @waiting_out_outages
-    def mark(
-        self, job_id: str, channel: Channel, state: Literal["sent", "not_sent", "given_up"], *, error_code: str = ""
-    ) -> None:
+    def mark(self, job_id: str, channel: Channel, state: EndState, *, error_code: str = "") -> None:
         """Record how the sending ended."""
         with translating("recording a delivery"):
             self._deliveries.update_one(

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from bson import ObjectId
+from bson import Decimal128, ObjectId
 from pymongo.database import Database
 
-from cdp_pipelines.domain.entity_export.entities import Aggregate, Entity, Field, Join, Measure
-from cdp_pipelines.domain.entity_export.values import BROUGHT, brought_names
+from cdp_pipelines.domain.entity_export.entities import BROUGHT, Aggregate, Entity, Field, Join, Measure
+from cdp_pipelines.domain.entity_export.values import brought_names, first_present
+from cdp_pipelines.domain.values.numbers import exact_sum
+from cdp_pipelines.stores.entity_places import counted_as, first_of
 from cdp_pipelines.stores.errors import translating
 
 Document = dict[str, Any]
@@ -20,6 +22,7 @@ ROW_KEY: Final = "id"
 """What documents of other collections call a row by."""
 _KEY_KINDS: Final = (str, int, float, bytes, ObjectId, UUID)
 """Of anything else a document may hold where an id belongs, nothing of another document is brought."""
+_OF_DECIMALS: Final = "__decimals"
 _NOTHING: Final[Mapping[str, int | None]] = {"count": 0, "sum": 0, "average": None, "latest": None}
 
 
@@ -52,7 +55,7 @@ class BroughtValues:
             self._aggregate(name, aggregate, page)
 
     def _join(self, name: str, join: Join, paths: Sequence[str], page: Sequence[Document]) -> None:
-        keys = [_first(document, join.local) for document in page]
+        keys = first_present(join.local)(page)
         query = {"company_sso_id": self._company_sso_id, join.foreign: {"$in": _distinct(keys)}}
         projection = {"_id": 0, join.foreign: 1, **dict.fromkeys(paths, 1)}
         with translating("reading joined values"):
@@ -64,10 +67,16 @@ class BroughtValues:
 
     def _aggregate(self, name: str, aggregate: Aggregate, page: Sequence[Document]) -> None:
         keys = [document.get(ROW_KEY) for document in page]
-        match = {"company_sso_id": self._company_sso_id, aggregate.by: {"$in": _distinct(keys)}}
-        group = {measure.name: _accumulator(measure) for measure in aggregate.measures}
+        # An index leads to each place; whom a document names is its first place that is not null.
+        named = [{path: {"$in": _distinct(keys)}} for path in aggregate.by]
+        match = (
+            {"company_sso_id": self._company_sso_id, "$or": named}
+            if len(named) > 1
+            else {"company_sso_id": self._company_sso_id, **named[0]}
+        )
+        group = {name: sums for measure in aggregate.measures for name, sums in _accumulators(measure).items()}
         with translating("computing figures"):
-            stages = [{"$match": match}, {"$group": {"_id": f"${aggregate.by}", **group}}]
+            stages = [{"$match": match}, {"$group": {"_id": first_of(aggregate.by), **group}}]
             found = list(self._database[aggregate.collection].aggregate(stages, allowDiskUse=True))
         figures = {_hashable(row["_id"]): _figures(aggregate, row) for row in found}
         nothing = {measure.name: _NOTHING[measure.do] for measure in aggregate.measures}
@@ -80,20 +89,14 @@ def _paths_of(name: str, fields: Sequence[Field]) -> list[str]:
     return [path.removeprefix(start) for field in fields for path in field.places if path.startswith(start)]
 
 
-def _first(document: Mapping[str, Any], paths: Sequence[str]) -> Any:
-    for path in paths:
-        value = document.get(path)
-        if value is not None:
-            return value
-    return None
-
-
 def _distinct(keys: Iterable[Any]) -> list[Any]:
     """What may be asked for with `$in`, which takes an object for an operator and an expression for a pattern."""
     return list({_hashable(key): key for key in keys if isinstance(key, _KEY_KINDS)}.values())
 
 
 def _hashable(key: Any) -> Any:
+    if isinstance(key, bool):
+        return repr(key)  # To the database, true is not 1.
     try:
         hash(key)
     except TypeError:
@@ -101,36 +104,46 @@ def _hashable(key: Any) -> Any:
     return key
 
 
-def _accumulator(measure: Measure) -> Document:
-    value = _value(measure.paths)
+def _accumulators(measure: Measure) -> Document:
+    value = first_of(measure.paths) if measure.paths else None
     if measure.do == "count":
-        return {"$sum": _where(measure, 1, 0)}
+        return {measure.name: {"$sum": _where(measure, 1, 0)}}
     if measure.do == "sum":
-        return {"$sum": _where(measure, value, 0)}
+        # Apart: added to decimals, a double is one with all its binary digits, and 12.6 becomes 12.6000000000000005.
+        return {
+            measure.name: {"$sum": _where(measure, _if_decimal(value, 0, "$$number"), 0)},
+            measure.name + _OF_DECIMALS: {"$sum": _where(measure, _if_decimal(value, "$$number", 0), 0)},
+        }
     if measure.do == "average":
-        return {"$avg": _where(measure, value, None)}
+        return {measure.name: {"$avg": _where(measure, counted_as("number", value), None)}}
     # The greatest by instant, then by `_id`: documents compare field by field in this order.
-    return {"$max": _where(measure, {"at": f"${measure.at}", "id": "$_id", "value": value}, None)}
+    latest = {"at": counted_as("instant", f"${measure.at}"), "id": "$_id", "value": value}
+    return {measure.name: {"$max": _where(measure, latest, None)}}
+
+
+def _if_decimal(value: Any, then: Any, otherwise: Any) -> Document:
+    is_decimal = {"$eq": [{"$type": "$$number"}, "decimal"]}
+    return {"$let": {"vars": {"number": counted_as("number", value)}, "in": {"$cond": [is_decimal, then, otherwise]}}}
 
 
 def _figures(aggregate: Aggregate, row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        measure.name: _latest(measure, row[measure.name]) if measure.do == "latest" else row[measure.name]
-        for measure in aggregate.measures
-    }
+    return {measure.name: _figure(measure, row) for measure in aggregate.measures}
+
+
+def _figure(measure: Measure, row: Mapping[str, Any]) -> Any:
+    value = row[measure.name]
+    if measure.do == "latest":
+        return _latest(measure, value)
+    if measure.do == "sum":
+        return exact_sum(value, row[measure.name + _OF_DECIMALS])
+    # An average has no exact digits to keep; as a double it reads the same whatever was averaged.
+    return float(value.to_decimal()) if isinstance(value, Decimal128) else value
 
 
 def _latest(measure: Measure, newest: Mapping[str, Any] | None) -> Any:
     if newest is None:
         return None
     return newest.get("value") if measure.paths else newest.get("at")
-
-
-def _value(paths: Sequence[str]) -> Any:
-    if not paths:
-        return None
-    first, *rest = paths
-    return {"$ifNull": [f"${first}", _value(rest)]}
 
 
 def _where(measure: Measure, then: Any, otherwise: Any) -> Any:

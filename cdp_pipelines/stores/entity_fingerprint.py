@@ -1,24 +1,33 @@
-"""Whether the data behind an export has changed: one figure over everything that the export reads.
+"""Whether the data behind an export is provably the same as before: by what every change of a document moves.
 
-Of each collection: how many documents the company has, the sum and the latest of the instants that every change moves,
-and the last `_id`. It is read from an index alone, many times faster than the documents. A writer that changes a
-document without moving `updated_at` (or `created_at`, where documents are never changed) is not noticed.
+Of each collection that the export reads, the ids of the company's documents and their `updated_at` are hashed as they
+stand in one index; no document is read. That proves something only where every document has such a date, and where none
+is of the last minute or later: a second change in the same millisecond, or by a clock that is behind, would leave it as
+it is. Where it proves nothing there is no fingerprint, and nothing is served again (decision 0027).
 """
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
 
+from pymongo.collection import Collection
 from pymongo.database import Database
 
-from cdp_pipelines.domain.entity_export.catalogue import ENTITIES
-from cdp_pipelines.domain.entity_export.entities import Entity, Field
+from cdp_pipelines.domain.entity_export.entities import BROUGHT, Entity, Field, ways
 from cdp_pipelines.domain.entity_export.filters import FilterNode, Group
 from cdp_pipelines.domain.entity_export.values import brought_names
+from cdp_pipelines.domain.values.moments import to_instant
 from cdp_pipelines.stores.errors import translating, waiting_out_outages
 from cdp_pipelines.stores.long_reads import long_read
 
 Document = dict[str, Any]
+
+CHANGED_AT: Final = "updated_at"
+CHANGE_INDEX: Final = "idx_company_updated_at"
+SETTLED_SECONDS: Final = 60
+"""A change younger than this may still be followed by another that bears the same date."""
+_KEYS_A_BATCH: Final = 10_000
 
 
 @waiting_out_outages
@@ -28,20 +37,61 @@ def fingerprint(
     entity: Entity,
     fields: Sequence[Field],
     filters: FilterNode | None,
-) -> str:
-    """The same as before only if nothing that the export reads was added, removed or changed since."""
+    *,
+    now: datetime,
+) -> str | None:
+    """The same as before only if nothing that the export reads was added, removed or changed since.
+
+    None where dates do not prove that: a document has none, or it is too young, or lies in the future.
+    """
     digest = hashlib.sha256()
+    settled = now - timedelta(seconds=SETTLED_SECONDS)
+    scope = {"company_sso_id": company_sso_id}
     with translating("looking for changes"), long_read():
         for collection in sorted(_collections(entity, fields, filters)):
-            digest.update(repr((collection, _state(database, company_sso_id, collection))).encode())
+            source = database[collection]
+            if not _is_dated(source, scope, settled):
+                return None
+            digest.update(repr(collection).encode())
+            keys = source.find_raw_batches(
+                scope,
+                {"_id": 1, CHANGED_AT: 1},
+                sort=[(CHANGED_AT, 1), ("_id", 1)],
+                hint=CHANGE_INDEX,
+                batch_size=_KEYS_A_BATCH,
+            )
+            for batch in keys:
+                digest.update(cast(bytes, batch))  # As they come over the wire: nothing is decoded.
     return digest.hexdigest()
 
 
+def _is_dated(source: Collection[Document], scope: Document, settled: datetime) -> bool:
+    """Whether all documents have a date, and none that is younger than `settled`.
+
+    Values of one type stand together in an index, so if the first and the last are dates, all between them are.
+    """
+    ends = [
+        source.find_one(scope, {"_id": 0, CHANGED_AT: 1}, sort=[(CHANGED_AT, way), ("_id", way)], hint=CHANGE_INDEX)
+        for way in (1, -1)
+    ]
+    dates = [end.get(CHANGED_AT) for end in ends if end is not None]
+    return all(isinstance(date, datetime) and to_instant(date) < settled for date in dates)  # type: ignore[operator]
+
+
 def _collections(entity: Entity, fields: Sequence[Field], filters: FilterNode | None) -> set[str]:
-    needed = brought_names(fields)
+    needed = brought_names(fields) | _joins_of(filters)
     joined = {join.collection for name, join in entity.joins.items() if name in needed}
     counted = {aggregate.collection for name, aggregate in entity.aggregates.items() if name in needed}
     return {entity.collection, *joined, *counted, *_related(filters)}
+
+
+def _joins_of(node: FilterNode | None) -> set[str]:
+    """Joins that filters look at."""
+    if node is None:
+        return set()
+    if isinstance(node, Group):
+        return {name for member in node.members for name in _joins_of(member)}
+    return {keys[1] for keys in ways(node.on.places) if keys[0] == BROUGHT}
 
 
 def _related(node: FilterNode | None) -> set[str]:
@@ -49,22 +99,4 @@ def _related(node: FilterNode | None) -> set[str]:
         return set()
     if isinstance(node, Group):
         return {name for member in node.members for name in _related(member)}
-    return {node.on.related[0]} if node.on.related is not None else set()
-
-
-def _state(database: Database[Document], company_sso_id: str, collection: str) -> Any:
-    entity = next((each for each in ENTITIES.values() if each.collection == collection), None)
-    changed_at = entity.changed_at if entity else "updated_at"
-    scope, source = {"company_sso_id": company_sso_id}, database[collection]
-    # A text is no instant: it counts by being among the documents, and by being the latest.
-    instant = {"$cond": [{"$eq": [{"$type": f"${changed_at}"}, "date"]}, {"$toLong": f"${changed_at}"}, 0]}
-    stages: list[Document] = [
-        {"$match": scope},
-        {"$group": {"_id": None, "documents": {"$sum": 1}, "instants": {"$sum": instant}}},
-    ]
-    # Collections that only lend a name have no such index, and few documents.
-    hint = f"idx_company_{changed_at}" if entity else None
-    counted = list(source.aggregate(stages, hint=hint) if hint else source.aggregate(stages))
-    # The last ones are at the end of an index; in the aggregation they would cost as much as the rest of it.
-    last = [source.find_one(scope, {name: 1}, sort=[(name, -1)]) for name in (changed_at, "_id")]
-    return counted, last
+    return {node.on.related.collection} if node.on.related is not None else set()

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from functools import cached_property, wraps
 from typing import Final, ParamSpec, TypeVar
 
+from bson.errors import BSONError
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError, ServerSelectionTimeoutError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
@@ -52,6 +53,11 @@ def translating(doing: str) -> Iterator[None]:
             "MONGO_REFUSED",
             f"MongoDB refused an operation while {doing} (code {exc.code}).",
             details={"code": exc.code},
+        ) from exc
+    except BSONError as exc:
+        raise PermanentFailure(
+            "DOCUMENT_UNREADABLE",
+            f"A document cannot be read, or is too large to be written, while {doing} ({type(exc).__name__}).",
         ) from exc
     except PyMongoError as exc:
         raise TransientFailure("MONGO_FAILED", f"MongoDB failed while {doing} ({type(exc).__name__}).") from exc

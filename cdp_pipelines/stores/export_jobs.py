@@ -9,12 +9,32 @@ from typing import Any, Final
 
 from pymongo.database import Database
 
-from cdp_pipelines.domain.contact_export.delivery import OPEN_STATUSES, TERMINAL_STATUSES
-from cdp_pipelines.stores.export_queue import ExportQueue, QueueShape
+from cdp_pipelines.domain.contact_export.delivery import OPEN_STATUSES, TERMINAL_STATUSES, export_folder
+from cdp_pipelines.domain.request_fields import RequestFields
+from cdp_pipelines.stores.export_queue import ExportQueue
+from cdp_pipelines.stores.queue_shape import KEPT_BY_EVERY_QUEUE, QueueShape
 
 JOB_TYPE: Final = "export"
+FIELDS: Final = RequestFields(
+    asked=frozenset(
+        {
+            "job_id", "job_type", "company_sso_id", "user_sso_id", "email", "permissions", "selection_mode",
+            "contact_ids", "order_by", "order_direction", "filter", "period", "source", "layout_id", "selected_fields",
+            "format", "timezone", "locale", "created_at",
+        }
+    ),
+    ours={
+        **KEPT_BY_EVERY_QUEUE,
+        "object_key": "text", "matched_count": "count", "truncated": "switch", "total_records": "count",
+        "success_count": "count", "failed_count": "count", "list_failed_rows": "list", "failure_reason": "text",
+        "exported_layout_id": "text",
+    },
+    neutral={},
+)  # fmt: skip
 CONTACT_EXPORTS: Final = QueueShape(
     collection="bulk_upload_jobs",
+    fields=FIELDS,
+    folder=export_folder,
     scope={"job_type": JOB_TYPE},
     id_field="job_id",
     queued=OPEN_STATUSES[0],

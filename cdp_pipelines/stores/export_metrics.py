@@ -20,6 +20,7 @@ from cdp_pipelines.domain.entity_export.metrics import (
     object_label,
 )
 from cdp_pipelines.stores.errors import translating, waiting_out_outages
+from cdp_pipelines.stores.queue_shape import known_age
 
 Document = dict[str, Any]
 
@@ -97,7 +98,7 @@ class ExportMetrics:
         with translating("counting open exports"):
             open_by_status = {status: self._exports.count_documents({"status": status}) for status in OPEN_STATUSES}
             oldest = self._exports.find_one(
-                {"status": "SCHEDULED", "created_at": {"$type": "date"}}, {"created_at": 1}, sort=[("created_at", 1)]
+                {"status": "SCHEDULED", "created_at": known_age(now)}, {"created_at": 1}, sort=[("created_at", 1)]
             )
         waiting = (now - oldest["created_at"]).total_seconds() if oldest else 0.0
         return ExportGauges(open_by_status=open_by_status, oldest_queued_seconds=max(0.0, waiting))

@@ -8,64 +8,40 @@ adds to the requester's document: `launch` (who asked Dagster for the run, and u
 `cleanup_pending` (files that could not be removed yet), `ended_by` (the call that ended it, so that one whose answer
 was lost knows itself), `put_back` (how often its run died untaken, and after which attempt last).
 
+Others write in these collections, so none of these fields is believed from a new request: it is taken in first
+(`take_in`), which wipes them and keeps what the requester said as a snapshot; every read that work rests on joins that
+snapshot with what the pipeline has written since. A document that says it is at work or has ended, and was never taken
+in, is nobody's work (`never_taken_in`).
+
 Belongs here: what holds for any export. Not here: the names that one kind uses (`export_jobs`, `entity_exports`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from pymongo import ReturnDocument
-from pymongo.database import Database
 
 from cdp_pipelines.domain.admission import Rejected
+from cdp_pipelines.stores.documents import (
+    Found,
+    Unreadable,
+    behind,
+    read_each,
+    read_one,
+)
 from cdp_pipelines.stores.errors import this_call, translating, waiting_out_outages
+from cdp_pipelines.stores.queue_shape import LAUNCH_SECONDS, known_age, launched, not_one_of, unclaimed
+from cdp_pipelines.stores.request_intake import request_ref
+from cdp_pipelines.stores.taken_requests import TakenRequests
 
 Document = dict[str, Any]
 
-LAUNCH_SECONDS: Final = 120
-"""How long a sensor's claim stands before another tick may look again whether the run really came."""
 LEASE_SECONDS: Final = 900
 """Longer than any bounded retry inside one batch or step, so a lease that ran out means a dead owner."""
-KEPT_DAYS: Final = 7
 MOST_PUT_BACK: Final = 3
 """How often a request is launched again whose run died before it took the request."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueShape:
-    """What one kind of export calls the parts of its queue.
-
-    `scope` is what tells its documents from others in the same collection. `id_field` is the request's own id, unique
-    across companies. `terminal` are all statuses but `queued` and `working`; `rejected` (refused), `failed` and
-    `canceled` are those of them that leave no file, and may be one. `files_field` holds the key of its file, or a list
-    of keys. `unwatched` are fields too large to read when watching many; `personal` are those that a purge removes.
-    """
-
-    collection: str
-    scope: Mapping[str, Any] = field(default_factory=dict)
-    id_field: str
-    queued: str
-    working: str
-    terminal: tuple[str, ...]
-    rejected: str
-    failed: str
-    canceled: str
-    files_field: str
-    unwatched: tuple[str, ...] = ()
-    personal: tuple[str, ...]
-    kept_days: int = KEPT_DAYS
-
-    @property
-    def open(self) -> tuple[str, str]:
-        """The statuses of a request that has not ended."""
-        return (self.queued, self.working)
-
-    def files(self, document: Mapping[str, Any]) -> list[str]:
-        """The object keys that a request's files have or may have; recorded before anything is uploaded."""
-        found = document.get(self.files_field)
-        return [key for key in (found if isinstance(found, list) else [found]) if isinstance(key, str) and key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,57 +76,62 @@ def was_put_back(document: Mapping[str, Any]) -> bool:
     return document.get("attempt") is not None and put_back.get("at_attempt") == document["attempt"]
 
 
-class ExportQueue:
+class ExportQueue(TakenRequests):
     """The requests of all companies for the sensors; of one company for everything that names a request."""
 
-    def __init__(self, database: Database[Document], shape: QueueShape) -> None:
-        self.shape = shape
-        self._jobs = database[shape.collection]
-
     @waiting_out_outages
-    def waiting(self, *, now: datetime, limit: int) -> list[Document]:
-        """Requests nobody has launched, oldest first; also those whose status is none that exists, to be refused."""
-        unclaimed = {"$or": [{"launch": {"$exists": False}}, {"launch.expires_at": {"$lte": now}}]}
-        queued = {**self.shape.scope, "status": self.shape.queued, **unclaimed}
-        unknown = {**self.shape.scope, "status": {"$nin": [*self.shape.open, *self.shape.terminal]}}
+    def waiting(self, *, now: datetime, limit: int) -> Found:
+        """Requests nobody has launched, oldest first; also those whose status is none that exists, to be refused.
+
+        As they stand, so nothing in them is to be believed; see `take_in`.
+        """
+        # A list of statuses is none, though MongoDB finds it by each of them.
+        queued = {**self.shape.scope, "status": self.shape.queued, "status.0": {"$exists": False}, **unclaimed(now)}
+        unknown = {**self.shape.scope, **self._no_status()}
+        projection = self._watched()
         with translating("reading the export queue"):
-            found = list(self._jobs.find(queued).sort([("created_at", 1), ("_id", 1)]).limit(limit))
-            return found + list(self._jobs.find(unknown).sort([("_id", 1)]).limit(limit - len(found) or 1))
+            found = list(self._raw.find(queued, projection).sort([("created_at", 1), ("_id", 1)]).limit(limit))
+            found += list(self._raw.find(unknown, projection).sort([("_id", 1)]).limit(limit - len(found) or 1))
+        return read_each(found, self._options)
 
     @waiting_out_outages
     def claim(self, document_id: object, token: str, *, now: datetime) -> bool:
         """Take the right to launch one request for `LAUNCH_SECONDS`; True for exactly one of all who ask at once."""
+        launch = {"token": token, "at": now, "expires_at": now + timedelta(seconds=LAUNCH_SECONDS)}
         with translating("claiming a request"):
             claimed = self._jobs.find_one_and_update(
-                {
-                    **self._unbegun(document_id),
-                    "$or": [
-                        {"launch": {"$exists": False}},
-                        {"launch.expires_at": {"$lte": now}},
-                        {"launch.token": token},
-                    ],
-                },
-                {
-                    "$set": {
-                        "launch": {"token": token, "at": now, "expires_at": now + timedelta(seconds=LAUNCH_SECONDS)}
-                    }
-                },
+                {**self._unbegun(document_id), "$or": [*unclaimed(now)["$or"], {"launch.token": token}]},
+                {"$set": {"launch": launch}},
                 projection={"_id": 1},
             )
         return claimed is not None
 
     @waiting_out_outages
-    def reject(self, document_id: object, rejected: Rejected, *, now: datetime) -> bool:
-        """End a request that may not run; False when it had moved on."""
-        return self._end(
+    def reject(
+        self, document_id: object, rejected: Rejected, *, now: datetime, changes: Mapping[str, object] | None = None
+    ) -> bool:
+        """End a request that may not run, with further `changes`; False when it had moved on."""
+        ended = self._end(
             self._unbegun(document_id),
-            {"status": self.shape.rejected, "error": rejected.as_document()},
+            {**(changes or {}), "status": self.shape.rejected, "error": rejected.as_document()},
             now=now,
         )
+        if ended:
+            self.intake.note_end(request_ref(self.shape.collection, document_id), self.shape.rejected, now=now)
+        return ended
+
+    @waiting_out_outages
+    def end_whatever(self, document_id: object, rejected: Rejected, *, now: datetime) -> bool:
+        """End a document that cannot be worked on, whatever its fields hold; False when it had ended."""
+        scope = {"_id": document_id, **self.shape.scope, "$and": [not_one_of(self.shape.terminal)]}
+        ended = self._end(scope, {"status": self.shape.rejected, "error": rejected.as_document()}, now=now)
+        self.intake.note_end(request_ref(self.shape.collection, document_id), self.shape.rejected, now=now)
+        return ended
 
     @waiting_out_outages
     def note_admission(self, document_id: object, *, warnings: Sequence[str], attempt: int) -> None:
         """Keep what admission found out, for the run and the user."""
+        self.intake.note_attempt(request_ref(self.shape.collection, document_id), attempt)
         with translating("recording an admission"):
             self._jobs.update_one(
                 {"_id": document_id, "status": self.shape.queued},
@@ -188,9 +169,27 @@ class ExportQueue:
 
     @waiting_out_outages
     def find(self, job_id: str, *, company_sso_id: str | None = None) -> Document | None:
-        """The job; with a company, only if it is that company's. Without one: for operators' commands alone."""
-        with translating("reading an export job"):
-            return self._jobs.find_one(self._whosever(job_id, company_sso_id))
+        """The job; with a company, only if it is that company's. Without one: for operators' commands alone.
+
+        As it was taken in, with what the pipeline has written since; one that never was, as it stands.
+        """
+        document = self._as_it_stands(self._whosever(job_id, company_sso_id))
+        return None if document is None else self._known(document)
+
+    def find_taken_in(self, job_id: str, company_sso_id: str) -> Document | None:
+        """The company's job as it was taken in, with what the pipeline has written since; what never was is none."""
+        # What was asked comes from the snapshot, so what stands there by now need not even be readable.
+        fields = dict.fromkeys([*self.shape.fields.written, self.shape.id_field], 1)
+        document = self._as_it_stands(self._one(job_id, company_sso_id), fields)
+        return None if document is None else self.taken_in([document], whole=True)[0]
+
+    def as_it_stands(self, job_id: str, company_sso_id: str) -> Document | None:
+        """The document of the company's job, of which nothing is to be believed."""
+        return self._as_it_stands(self._one(job_id, company_sso_id))
+
+    def _known(self, document: Document) -> Document:
+        (taken,) = self.taken_in([document], whole=True)
+        return taken if taken is not None else self.shape.fields.believed(document)
 
     @waiting_out_outages
     def start(
@@ -214,17 +213,18 @@ class ExportQueue:
             before = self._jobs.find_one_and_update(
                 {**scope, "$or": free},
                 {"$set": {"status": working, "run_id": run_id, "lease": _lease(run_id, now), "updated_at": now}},
+                # No text of another's: a document that cannot be decoded must not be taken.
+                projection={"_id": 1, "status": 1, "started_at": 1},
                 return_document=ReturnDocument.BEFORE,
             )
-            if before is not None:
-                if "started_at" not in before:
-                    self._jobs.update_one(scope, {"$set": {"started_at": now}})
-                document = self._jobs.find_one(scope)
-                return Started(document or before, resumed=before["status"] == working)
-            current = self._jobs.find_one(scope, {"status": 1, "lease": 1})
+            if before is not None and not isinstance(before.get("started_at"), datetime):
+                self._jobs.update_one(scope, {"$set": {"started_at": now}})
+        current = self.find(job_id, company_sso_id=company_sso_id)
+        if before is not None and current is not None:
+            return Started(current, resumed=before["status"] == working)
         if current is None:
             return None
-        return NotStarted(current["status"], (current.get("lease") or {}).get("owner_run_id"))
+        return NotStarted(str(current.get("status")), (current.get("lease") or {}).get("owner_run_id"))
 
     @waiting_out_outages
     def beat(self, job_id: str, company_sso_id: str, run_id: str, *, now: datetime, **progress: object) -> Heartbeat:
@@ -258,9 +258,14 @@ class ExportQueue:
         scope = self._one(job_id, company_sso_id)
         if run_id is not None:
             scope["lease.owner_run_id"] = run_id
-        return self._end(
+        ended = self._end(
             {**scope, "status": {"$in": list(self.shape.open)}}, {"status": status, **(changes or {})}, now=now
         )
+        if ended:
+            record = self.intake.of_id(job_id, company_sso_id)
+            if record is not None:
+                self.intake.note_end(record["ref"], status, now=now)
+        return ended
 
     def _end(self, scope: Document, changes: Mapping[str, object], *, now: datetime) -> bool:
         end: Document = {"ended_at": now, "updated_at": now, "ended_by": this_call()}
@@ -288,31 +293,29 @@ class ExportQueue:
         return str(document["status"]) if document else None
 
     @waiting_out_outages
-    def open_jobs(self, *, launched_before: datetime, limit: int, after: object = None) -> list[Document]:
+    def open_jobs(self, *, launched_before: datetime, limit: int, after: object = None) -> Found:
         """Jobs whose run may have died: launched some time ago and not terminal, in the order of `_id`.
 
-        A run that people started by hand before the sensor's claim is known by its last sign.
+        As they stand; see `taken_in`.
         """
-        by_hand = {"status": self.shape.working, "launch": {"$exists": False}, "updated_at": {"$lte": launched_before}}
-        query: Document = {
-            **self.shape.scope,
-            "status": {"$in": list(self.shape.open)},
-            "$or": [{"launch.at": {"$lte": launched_before}}, by_hand],
-        }
+        parts: list[Document] = [launched(launched_before, self.shape.working)]
         if after is not None:
-            query["_id"] = {"$gt": after}
+            parts.append(behind(after))
+        query = {**self.shape.scope, "status": {"$in": list(self.shape.open)}, "$and": parts}
         with translating("looking for dead runs"):
-            return list(self._jobs.find(query, self._watched()).sort([("_id", 1)]).limit(limit))
+            return read_each(self._raw.find(query, self._watched()).sort([("_id", 1)]).limit(limit), self._options)
 
     @waiting_out_outages
-    def oldest_queued(self) -> Document | None:
-        """The queued request that waits longest."""
+    def oldest_queued(self, *, now: datetime | None = None) -> Document | None:
+        """The queued request that waits longest, of those whose date can be one: no age is told of the others."""
         with translating("reading the export queue"):
-            return self._jobs.find_one(
-                {**self.shape.scope, "status": self.shape.queued, "created_at": {"$type": "date"}},
-                {self.shape.id_field: 1, "created_at": 1, "company_sso_id": 1},
+            found = self._raw.find_one(
+                {**self.shape.scope, "status": self.shape.queued, "created_at": known_age(now)},
+                {"_id": 1, "created_at": 1, self.shape.id_field: 1, "company_sso_id": 1},
                 sort=[("created_at", 1)],
             )
+        read = read_one(found, self._options) if found is not None else None
+        return None if isinstance(read, Unreadable) else read
 
     @waiting_out_outages
     def purge(self, job_id: str, company_sso_id: str, *, now: datetime) -> bool:
@@ -322,24 +325,36 @@ class ExportQueue:
                 {**self._one(job_id, company_sso_id), "status": {"$in": list(self.shape.terminal)}},
                 {"$unset": dict.fromkeys(self.shape.personal, ""), "$set": {"purged_at": now, "updated_at": now}},
             )
+        if purged.matched_count == 1:
+            record = self.intake.of_id(job_id, company_sso_id)
+            if record is not None:
+                self.intake.purge(record["ref"])
         return purged.matched_count == 1
 
     @waiting_out_outages
-    def with_cleanup_pending(self, *, limit: int) -> list[Document]:
-        """Ended jobs whose files could not be removed; `shape.files` has their keys."""
+    def with_cleanup_pending(self, *, limit: int) -> Found:
+        """Ended jobs whose files could not be removed, those first that nobody has tried for longest.
+
+        As they stand: see `taken_in`, and `own_files` for the keys.
+        """
+        pending = {**self.shape.scope, "cleanup_pending": True, self.shape.files_field: {"$type": "string"}}
         with translating("looking for left-over files"):
-            return list(
-                self._jobs.find(
-                    {"cleanup_pending": True, self.shape.files_field: {"$type": "string"}},
-                    {self.shape.id_field: 1, "company_sso_id": 1, self.shape.files_field: 1},
-                ).limit(limit)
-            )
+            found = self._raw.find({**pending, "status": {"$in": list(self.shape.terminal)}}, self._watched())
+            return read_each(found.sort([("cleanup_tried_at", 1)]).limit(limit), self._options)
+
+    @waiting_out_outages
+    def cleanup_later(self, job_id: str, company_sso_id: str, *, now: datetime) -> None:
+        """The files could not be removed now; others have their turn first."""
+        with translating("putting off the removal of a file"):
+            self._jobs.update_one(self._one(job_id, company_sso_id), {"$set": {"cleanup_tried_at": now}})
 
     @waiting_out_outages
     def cleanup_done(self, job_id: str, company_sso_id: str) -> None:
         """The files are gone."""
         with translating("recording a removed file"):
-            self._jobs.update_one(self._one(job_id, company_sso_id), {"$unset": {"cleanup_pending": ""}})
+            self._jobs.update_one(
+                self._one(job_id, company_sso_id), {"$unset": {"cleanup_pending": "", "cleanup_tried_at": ""}}
+            )
 
     def insert(self, document: Document) -> None:
         """Put a request into the queue; not repeated, because the caller must know whether it was taken."""
@@ -347,26 +362,24 @@ class ExportQueue:
             self._jobs.insert_one(document)
 
     def statuses(self, job_ids: Sequence[str]) -> Iterator[Document]:
-        """The documents of several jobs, without what was asked, for watching them."""
+        """The documents of several jobs as they stand, without what was asked, for watching them."""
+        query = {**self.shape.scope, self.shape.id_field: {"$in": list(job_ids)}}
         with translating("reading export jobs"):
-            yield from self._jobs.find(
-                {**self.shape.scope, self.shape.id_field: {"$in": list(job_ids)}}, self._watched()
-            )
+            for document in read_each(self._raw.find(query, self._watched()), self._options):
+                yield self.shape.fields.believed(document)
 
-    def _one(self, job_id: str, company_sso_id: str) -> Document:
-        """Leads to one company's job."""
-        return {**self.shape.scope, self.shape.id_field: job_id, "company_sso_id": company_sso_id}
+    def recent(self, query: Mapping[str, Any], *, limit: int) -> list[Document]:
+        """Jobs for operators to look at, newest first, as they stand; one that cannot be read has only its `_id`."""
+        large = {**dict.fromkeys(self.shape.unwatched, 0), "list_failed_rows": 0, "result.parts": 0}
+        with translating("reading export jobs"):
+            found = self._raw.find({**self.shape.scope, **query}, large)
+            read = read_each(found.sort([("created_at", -1), ("_id", -1)]).limit(limit), self._options)
+        unreadable = [{self.shape.id_field: each.shown, "status": "unreadable"} for each in read.unreadable]
+        return [*(self.shape.fields.believed(document) for document in read), *unreadable]
 
-    def _whosever(self, job_id: str, company_sso_id: str | None) -> Document:
-        """Leads to one job, for commands that may act without naming its company."""
-        if company_sso_id is not None:
-            return self._one(job_id, company_sso_id)
-        return {**self.shape.scope, self.shape.id_field: job_id}
-
-    def _unbegun(self, document_id: object) -> Document:
-        """Leads to a request that no run works on and that has not ended, also one whose status is none that exists."""
-        begun = [*self.shape.terminal, self.shape.working]
-        return {"_id": document_id, **self.shape.scope, "status": {"$nin": begun}}
+    def _no_status(self) -> Document:
+        """Leads to documents whose status is none that exists."""
+        return not_one_of([*self.shape.open, *self.shape.terminal])
 
     def _watched(self) -> Document | None:
         # None, because an empty projection is `_id` alone to the driver.

@@ -14,6 +14,7 @@ from pymongo import ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
+from cdp_pipelines.stores.documents import as_bytes, read_each, readable_options
 from cdp_pipelines.stores.errors import translating, waiting_out_outages
 
 Document = dict[str, Any]
@@ -75,7 +76,8 @@ class ExportTemplates:
         if exported_object is not None:
             scope["exported_object"] = exported_object
         with translating("reading export templates"):
-            return [*self._templates.find(scope).sort([("name", 1)])]
+            found = as_bytes(self._templates).find(scope).sort([("name", 1)])
+            return read_each(found, readable_options(self._templates))
 
     def remove(self, company_sso_id: str, name: str) -> bool:
         """Remove a template; False when there was none."""

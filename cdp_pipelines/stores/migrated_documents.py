@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from bson import BSON, ObjectId
 from bson.errors import BSONError
+from pymongo import UpdateOne
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DocumentTooLarge
 
@@ -25,7 +26,7 @@ Document = dict[str, Any]
 _DUPLICATE_KEY: Final = 11_000
 _COMPANY_BYTES: Final = 4
 _ROW_BYTES: Final = 8
-_LARGEST_ID: Final = 2**63 - 1
+LARGEST_ID: Final = 2**63 - 1
 _LARGEST_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
 DELETE_ROWS: Final = 1_000
 LOOKUP_IDS: Final = 250
@@ -55,6 +56,18 @@ class DocumentKind:
         text = str(document.get(self.key, ""))
         digits = text.removeprefix(self.prefix)
         return int(digits) if text.startswith(self.prefix) and digits.isascii() and digits.isdigit() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Mending:
+    """Fields of one stored document that are to be set (None: taken off), as long as it stands as it was read.
+
+    `document_id` is its `_id`, `seen` what must still be so: the fields' old values and when it was last changed.
+    """
+
+    document_id: Any
+    fields: Mapping[str, Any]
+    seen: Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -174,6 +187,24 @@ class MigratedDocuments:
                 documents |= {self.row_id_of(document["_id"]): document for document in found}
         return documents
 
+    @waiting_out_outages
+    def mend(self, mendings: Sequence[Mending]) -> int:
+        """Set these fields of migrated documents and no other, one round trip; how many documents were mended.
+
+        A document that somebody changed since it was read is left as it is.
+        """
+        updates = []
+        for each in mendings:
+            change: Document = {}
+            for name, value in each.fields.items():
+                change.setdefault("$unset" if value is None else "$set", {})[name] = "" if value is None else value
+            # `seen` last: it may not widen the scope.
+            updates.append(UpdateOne({**each.seen, "_id": each.document_id, **self._mine()}, change))
+        if not updates:
+            return 0
+        with translating(f"mending {self.kind.name}"):
+            return int(self._documents.bulk_write(updates, ordered=False).modified_count)
+
     def _batches(self, row_ids: Sequence[int]) -> Iterator[list[ObjectId]]:
         for start in range(0, len(row_ids), LOOKUP_IDS):
             yield [self.document_id(row_id) for row_id in row_ids[start : start + LOOKUP_IDS]]
@@ -213,9 +244,12 @@ class MigratedDocuments:
 
     @waiting_out_outages
     def others(self, *, limit: int) -> list[Document]:
-        """Migrated documents that did not get their `_id` from this package, such as those of another loader."""
+        """Migrated documents that did not get their `_id` from this package, such as those of another loader.
+
+        Also those that do not say which row they are of.
+        """
         with translating(f"reading migrated {self.kind.name}"):
-            return list(self._documents.find(self._others({self.kind.key: {"$exists": True}})).limit(limit))
+            return list(self._documents.find(self._others({})).limit(limit))
 
     @waiting_out_outages
     def uniqueness_is_enforced(self) -> bool:
@@ -230,13 +264,19 @@ class MigratedDocuments:
         with translating(f"counting migrated {self.kind.name}"):
             return self._documents.count_documents({**self._mine(), self.kind.key: {"$exists": True}})
 
+    @waiting_out_outages
+    def count_all(self) -> int:
+        """How many migrated documents the company has, whatever they say of their rows."""
+        with translating(f"counting migrated {self.kind.name}"):
+            return self._documents.count_documents(self._mine())
+
     def _mine(self) -> Document:
         return {"company_sso_id": self.company_sso_id, **self.kind.marks}
 
     def _above(self, after: int) -> Document:
-        ids = {"$gt": self.document_id(max(after, 0)), "$lte": self.document_id(_LARGEST_ID)}
+        ids = {"$gt": self.document_id(max(after, 0)), "$lte": self.document_id(LARGEST_ID)}
         return {"_id": ids, **self._mine()}
 
     def _others(self, more: Document) -> Document:
-        ours = {"_id": {"$gte": self.document_id(0), "$lte": self.document_id(_LARGEST_ID)}}
+        ours = {"_id": {"$gte": self.document_id(0), "$lte": self.document_id(LARGEST_ID)}}
         return {**self._mine(), **more, "$nor": [ours]}

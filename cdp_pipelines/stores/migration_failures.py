@@ -3,7 +3,8 @@
     {_id: "{job id}:{source id}", kind, job_id, company_sso_id, source_id, reason_code, details, evidence,
      at, expires_at, part?}
 
-`part` is true for a part of a row, such as a note's file, whose row itself did not fail; `source_id` names both.
+`part` is true for a part of a row, such as a note's file, whose row itself did not fail; `source_id` names both. What
+an outage left unknown of a row, such as its author, is such a part too, under a reason of `domain.outcomes.DEGRADED`.
 `evidence` is a bounded part of the source row and may hold personal data: it stays in this collection, is never logged,
 and goes with the document after `KEPT_DAYS`, or when the row is replayed or the migration rolled back.
 """
@@ -17,6 +18,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from cdp_pipelines.domain.failures import RowFailure
+from cdp_pipelines.domain.outcomes import DEGRADED
 from cdp_pipelines.stores.errors import translating, waiting_out_outages
 
 Document = dict[str, Any]
@@ -75,16 +77,23 @@ class MigrationFailures:
                 raise
 
     @waiting_out_outages
-    def batch(self, job_id: str, company_sso_id: str, *, after: str, size: int) -> list[Document]:
-        """Up to `size` kept rows with an `_id` after `after`, in its order, without their evidence."""
-        scope = {"job_id": job_id, "company_sso_id": company_sso_id, "_id": {"$gt": after}}
+    def batch(
+        self, job_id: str, company_sso_id: str, *, after: str, size: int, degraded: bool = False
+    ) -> list[Document]:
+        """Up to `size` kept rows and parts with an `_id` after `after`, in its order, without their evidence.
+
+        Either all that failed, or with `degraded` what an outage left unknown of rows that are there.
+        """
+        scope = {"job_id": job_id, "company_sso_id": company_sso_id, "_id": {"$gt": after}, **_degraded(degraded)}
         with translating("reading failed rows"):
             return list(self._failures.find(scope, {"evidence": 0}).sort([("_id", 1)]).limit(size))
 
     @waiting_out_outages
-    def first(self, job_id: str, company_sso_id: str, *, part: bool, size: int) -> list[Document]:
+    def first(
+        self, job_id: str, company_sso_id: str, *, part: bool, size: int, degraded: bool = False
+    ) -> list[Document]:
         """The first `size` kept rows, or parts of rows, without their evidence."""
-        which = {"part": True} if part else {"part": {"$ne": True}}
+        which = {"part": True, **_degraded(degraded)} if part else {"part": {"$ne": True}}
         scope = {"job_id": job_id, "company_sso_id": company_sso_id, **which}
         with translating("reading failed rows"):
             return list(self._failures.find(scope, {"evidence": 0}).sort([("_id", 1)]).limit(size))
@@ -131,8 +140,18 @@ class MigrationFailures:
                     "company_sso_id": company_sso_id,
                     "_id": {"$lte": up_to},
                     "replay_id": {"$ne": replay_id},
+                    **_degraded(False),
                 }
             ).deleted_count
+
+    @waiting_out_outages
+    def forget_these(self, company_sso_id: str, ids: Sequence[str]) -> int:
+        """Remove the rows and parts with these `_id`s."""
+        if not ids:
+            return 0
+        with translating("removing failed rows"):
+            scope = {"_id": {"$in": list(ids)}, "company_sso_id": company_sso_id}
+            return self._failures.delete_many(scope).deleted_count
 
     @waiting_out_outages
     def forget(self, job_id: str, company_sso_id: str) -> int:
@@ -145,6 +164,13 @@ class MigrationFailures:
         """How many are kept."""
         with translating("counting failed rows"):
             return self._failures.count_documents({"job_id": job_id, "company_sso_id": company_sso_id})
+
+    @waiting_out_outages
+    def count_rows(self, job_id: str, company_sso_id: str) -> int:
+        """How many rows that failed as a whole are kept."""
+        scope = {"job_id": job_id, "company_sso_id": company_sso_id, "part": {"$ne": True}}
+        with translating("counting failed rows"):
+            return self._failures.count_documents(scope)
 
     @waiting_out_outages
     def adopt_parts(self, job_id: str, company_sso_id: str) -> int:
@@ -171,7 +197,12 @@ class MigrationFailures:
             return self._failures.delete_many(scope).deleted_count
 
     @waiting_out_outages
-    def count_parts(self, job_id: str, company_sso_id: str) -> int:
+    def count_parts(self, job_id: str, company_sso_id: str, *, degraded: bool = False) -> int:
         """How many parts of rows are kept."""
+        scope = {"job_id": job_id, "company_sso_id": company_sso_id, "part": True, **_degraded(degraded)}
         with translating("counting failed rows"):
-            return self._failures.count_documents({"job_id": job_id, "company_sso_id": company_sso_id, "part": True})
+            return self._failures.count_documents(scope)
+
+
+def _degraded(wanted: bool) -> Document:  # noqa: FBT001 - one of two halves
+    return {"reason_code": {"$in" if wanted else "$nin": sorted(DEGRADED)}}

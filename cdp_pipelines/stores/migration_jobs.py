@@ -18,13 +18,17 @@ from pymongo.errors import DuplicateKeyError
 
 from cdp_pipelines.domain.failures import LISTED_ON_JOB, RowFailure
 from cdp_pipelines.domain.migrations import IN_PROGRESS, Counts, ShardRange
+from cdp_pipelines.stores.documents import behind
 from cdp_pipelines.stores.errors import this_call, translating, waiting_out_outages
 
 Document = dict[str, Any]
 
 FAILED_ROWS: Final = "failed_rows"
 FAILED_PARTS: Final = "failed_parts"
-"""Names of the lists on a job: rows that failed, and parts of rows, such as files, whose row itself did not."""
+DEGRADED_ROWS: Final = "degraded_rows"
+"""Names of the lists on a job: rows that failed; parts of rows, such as files, whose row itself did not; and rows that
+were written without their author, because of an outage.
+"""
 LEASE_SECONDS: Final = 900
 """Longer than any bounded retry inside one page, so a lease that ran out means a dead owner."""
 
@@ -71,6 +75,13 @@ class MigrationJobs:
             return self._jobs.find_one(query, sort=[("created_at", -1), ("_id", -1)])
 
     @waiting_out_outages
+    def latest_finished(self, company_sso_id: str) -> Document | None:
+        """The company's newest job that really wrote and is not in progress."""
+        query: Document = {"company_sso_id": company_sso_id, "dry_run": {"$ne": True}, "status": {"$ne": IN_PROGRESS}}
+        with translating("reading a migration job"):
+            return self._jobs.find_one(query, sort=[("created_at", -1), ("_id", -1)])
+
+    @waiting_out_outages
     def active(self, company_sso_id: str) -> Document | None:
         """The company's job in progress, whether its owner lives or not."""
         with translating("reading a migration job"):
@@ -93,16 +104,25 @@ class MigrationJobs:
             return self._jobs.find_one({"_id": job_id, "company_sso_id": company_sso_id})
 
     @waiting_out_outages
+    def first_began(self, company_sso_id: str) -> datetime | None:
+        """When the company's oldest job began of those that are kept and really wrote."""
+        query: Document = {"company_sso_id": company_sso_id, "dry_run": {"$ne": True}}
+        with translating("reading a migration job"):
+            job = self._jobs.find_one(query, {"created_at": 1}, sort=[("created_at", 1)])
+        return job["created_at"] if job else None
+
+    @waiting_out_outages
     def ids(self, company_sso_id: str) -> list[str]:
         """The ids of all of the company's jobs."""
         with translating("reading migration jobs"):
             return [job["_id"] for job in self._jobs.find({"company_sso_id": company_sso_id}, {"_id": 1})]
 
     @waiting_out_outages
-    def unfinished(self, *, limit: int) -> list[Document]:
-        """Jobs in progress of all companies, for the sweeper."""
+    def unfinished(self, *, limit: int, after: object = None) -> list[Document]:
+        """Jobs in progress of all companies, for the sweeper, in the order of `_id`."""
+        query: Document = {"status": IN_PROGRESS, **({} if after is None else behind(after))}
         with translating("looking for dead migrations"):
-            return list(self._jobs.find({"status": IN_PROGRESS}, _WITHOUT_LISTS).sort("_id", 1).limit(limit))
+            return list(self._jobs.find(query, _WITHOUT_LISTS).sort("_id", 1).limit(limit))
 
     @waiting_out_outages
     def statuses(self, company_sso_ids: Sequence[str]) -> list[Document]:
@@ -131,6 +151,7 @@ class MigrationJobs:
             "records_failed": 0,
             FAILED_ROWS: [],
             FAILED_PARTS: [],
+            DEGRADED_ROWS: [],
             "notes": {},
             "progress_pct": 0.0,
             "failure_rate": 0.0,
@@ -215,6 +236,25 @@ class MigrationJobs:
         return self.beat(owned, {"shards": shards, "records_total": total}, now=now) is not None
 
     @waiting_out_outages
+    def add_shard(self, owned: Owned, name: str, part: ShardRange, *, rows: int, now: datetime) -> bool:
+        """Add a shard to the plan, its cursor at the beginning, and its rows to the total; once, whoever asks again."""
+        place = f"shards.{name}"
+        shard = {"after": part.after, "to": part.to, self.kind.cursor: part.after, "done": False}
+        update = [
+            {
+                "$set": {
+                    place: {"$literal": shard},
+                    "records_total": {"$add": ["$records_total", rows]},
+                    "updated_at": {"$literal": now},
+                }
+            },
+            {"$set": {"progress_pct": _progress(), **_outward(self.kind)}},
+        ]
+        with translating("planning a migration"):
+            found = self._jobs.update_one({**_scope(owned), place: {"$exists": False}}, update)
+            return found.matched_count == 1
+
+    @waiting_out_outages
     def advance(
         self,
         owned: Owned,
@@ -274,7 +314,7 @@ class MigrationJobs:
         return {"owner_run_id": run_id, "expires_at": now + timedelta(seconds=self._lease_seconds)}
 
 
-_WITHOUT_LISTS: Final = {FAILED_ROWS: 0, FAILED_PARTS: 0}
+_WITHOUT_LISTS: Final = {FAILED_ROWS: 0, FAILED_PARTS: 0, DEGRADED_ROWS: 0}
 
 
 def _scope(owned: Owned) -> Document:
@@ -311,7 +351,7 @@ def _page_update(
         {
             "$set": {
                 "failure_rate": _share("$records_failed", "$records_processed", 1),
-                "progress_pct": {"$min": [_share("$records_processed", "$records_total", 100), 100.0]},
+                "progress_pct": _progress(),
                 **_outward(kind),
             }
         },
@@ -323,6 +363,10 @@ def _outward(kind: JobKind) -> Document:
     return {
         name: {"$add": [{"$ifNull": [f"${field}", 0]} for field in fields]} for name, fields in kind.outward.items()
     }
+
+
+def _progress() -> Document:
+    return {"$min": [_share("$records_processed", "$records_total", 100), 100.0]}
 
 
 def _share(part: str, whole: str, scale: int) -> Document:

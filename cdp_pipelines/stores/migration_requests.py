@@ -5,7 +5,8 @@
 
 A request goes back into the queue, a bounded number of times, when its run died before it took it (`UNTAKEN`), or when
 its job failed because of an outage (`OUTAGE`); `put_back` counts both, and says after which launch it was last.
-Every step is one conditional update, so it happens once however many sensors and runs try.
+Every step is one conditional update, so it happens once however many sensors and runs try. Others write here, so a
+request is taken in first and worked from its snapshot, as every export is; see `export_queue.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bson import ObjectId
-from pymongo import ReturnDocument
 from pymongo.database import Database
 
 from cdp_pipelines.domain.admission import Rejected
@@ -24,16 +24,39 @@ from cdp_pipelines.domain.migration_requests import (
     STATUS_REJECTED,
     TERMINAL_STATUSES,
 )
+from cdp_pipelines.domain.request_fields import RequestFields
+from cdp_pipelines.stores.documents import (
+    UNREADABLE,
+    Found,
+    Unreadable,
+    as_bytes,
+    behind,
+    read_each,
+    read_one,
+    readable_options,
+)
 from cdp_pipelines.stores.errors import this_call, translating, waiting_out_outages
+from cdp_pipelines.stores.queue_shape import LAUNCH_SECONDS, known_age, launched, not_one_of, unclaimed
+from cdp_pipelines.stores.request_intake import LONGEST_REQUEST_ID, RequestIntake, request_ref
 
 Document = dict[str, Any]
 
+COLLECTION: Final = "migration_requests"
+FIELDS: Final = RequestFields(
+    asked=frozenset({"kind", "action", "company_sso_id", "requested_by", "options", "confirm", "created_at"}),
+    ours={
+        "launch": "mapping", "attempt": "count", "lease": "mapping", "run_id": "text", "result": "mapping",
+        "error": "mapping", "updated_at": "instant", "started_at": "instant", "ended_at": "instant",
+        "expires_at": "instant", "ended_by": "text", "put_back": "mapping",
+    },
+    neutral={"result": None, "error": None},
+)  # fmt: skip
+KEPT_DAYS: Final = 30
+"""The records of ended requests; the requests themselves stay."""
 UNTAKEN: Final = "untaken"
 OUTAGE: Final = "outage"
 MOST_PUT_BACK: Final = 3
 """How often a request goes back into the queue for each of these reasons."""
-LAUNCH_SECONDS: Final = 120
-"""How long a sensor's claim stands before another tick may look again whether the run really came."""
 
 
 def was_put_back(document: Mapping[str, Any]) -> bool:
@@ -46,41 +69,106 @@ class MigrationRequests:
     """The requests of all companies for the sensor; of one company for everything that names a request."""
 
     def __init__(self, database: Database[Document]) -> None:
-        self._requests = database["migration_requests"]
+        self._requests = database[COLLECTION]
+        self._raw = as_bytes(self._requests)
+        self._options = readable_options(self._requests)
+        self.intake = RequestIntake(database, COLLECTION, kept_days=KEPT_DAYS)
 
     @waiting_out_outages
-    def waiting(self, *, now: datetime, limit: int) -> list[Document]:
-        """Requests nobody has launched, oldest first; also those whose status is none that exists, to be refused."""
-        unclaimed = {"$or": [{"launch": {"$exists": False}}, {"launch.expires_at": {"$lte": now}}]}
-        unknown = {"status": {"$nin": [*OPEN_STATUSES, *TERMINAL_STATUSES]}}
+    def waiting(self, *, now: datetime, limit: int) -> Found:
+        """Requests nobody has launched, oldest first; also those whose status is none that exists, to be refused.
+
+        As they stand, so nothing in them is to be believed; see `take_in`.
+        """
+        queued = {"status": STATUS_QUEUED, "status.0": {"$exists": False}, **unclaimed(now)}
+        unknown = not_one_of([*OPEN_STATUSES, *TERMINAL_STATUSES])
         with translating("reading the migration queue"):
-            found = list(
-                self._requests.find({"status": STATUS_QUEUED, **unclaimed})
-                .sort([("created_at", 1), ("_id", 1)])
-                .limit(limit)
-            )
-            return found + list(self._requests.find(unknown).sort([("_id", 1)]).limit(limit - len(found) or 1))
+            found = list(self._raw.find(queued).sort([("created_at", 1), ("_id", 1)]).limit(limit))
+            found += list(self._raw.find(unknown).sort([("_id", 1)]).limit(limit - len(found) or 1))
+        return read_each(found, self._options)
 
     @waiting_out_outages
     def claim(self, request_id: object, token: str, *, now: datetime) -> bool:
         """Take the right to launch one request for `LAUNCH_SECONDS`; True for exactly one of all who ask at once."""
-        free = [
-            {"launch": {"$exists": False}},
-            {"launch.expires_at": {"$lte": now}},
-            {"launch.token": token},
-        ]
+        free = [*unclaimed(now)["$or"], {"launch.token": token}]
         launch = {"token": token, "at": now, "expires_at": now + timedelta(seconds=LAUNCH_SECONDS)}
         with translating("claiming a migration request"):
             claimed = self._requests.find_one_and_update(
-                {"_id": request_id, "status": {"$nin": [STATUS_PROCESSING, *TERMINAL_STATUSES]}, "$or": free},
+                {"_id": request_id, "$and": [_UNBEGUN], "$or": free},
                 {"$set": {"launch": launch}},
                 projection={"_id": 1},
             )
         return claimed is not None
 
+    def take_in(self, request_id: object, *, now: datetime) -> Document | Rejected | None:
+        """Take a claimed request in: wipe what it brought in fields of ours, and keep what it says as a snapshot.
+
+        The request to work from. A request that was taken in before stands as it was then, whatever was edited since.
+        None: it is gone. Refused: it cannot be read, its id is none, or was used before.
+        """
+        document = self._read({"_id": request_id})
+        if document is None:
+            return None
+        if isinstance(document, Unreadable):
+            return UNREADABLE
+        name = text_of_id(request_id)
+        if name is None:
+            return _invalid_id("must be an ObjectId, or a text of at most 100 characters on one line")
+        record = self.intake.of(document, name)
+        if record is None:
+            # First, so that a record means that it is done.
+            self._wipe(document, now=now)
+            record = self.intake.record(document, name, FIELDS.snapshot(document), now=now)
+            document = {field: value for field, value in document.items() if field not in FIELDS.ours}
+        if record["ref"] != self.intake.ref(document) or record.get("ended_at") is not None:
+            return _invalid_id("was used before; ask again with a new document")
+        return _joined(document, record)
+
+    @waiting_out_outages
+    def _wipe(self, document: Document, *, now: datetime) -> None:
+        gone = [name for name in FIELDS.brought(document) if name not in FIELDS.neutral and name != "updated_at"]
+        neutral = {name: value for name, value in FIELDS.neutral.items() if name in document}
+        changes: Document = {"$set": {**neutral, "updated_at": now}}
+        with translating("taking a request in"):
+            self._requests.update_one(
+                {"_id": document["_id"], "$and": [_UNBEGUN]},
+                {**changes, **({"$unset": dict.fromkeys(gone, "")} if gone else {})},
+            )
+
+    @waiting_out_outages
+    def _read(self, query: Mapping[str, Any]) -> Document | Unreadable | None:
+        with translating("reading a migration request"):
+            raw = self._raw.find_one(query)
+        return read_one(raw, self._options) if raw is not None else None
+
+    def _as_it_stands(self, query: Mapping[str, Any]) -> Document | None:
+        read = self._read(query)
+        return None if isinstance(read, Unreadable) else read
+
+    def taken_in(self, documents: Sequence[Document]) -> list[Document | None]:
+        """Each of these as it was taken in, with what the pipeline has written since; None for what never was."""
+        named = [{**document, "name": text_of_id(document["_id"])} for document in documents]
+        records = self.intake.of_each(named, "name")
+        found = [records.get(self.intake.ref(document)) for document in documents]
+        return [
+            _joined(document, record) if record is not None else None
+            for document, record in zip(documents, found, strict=True)
+        ]
+
+    @waiting_out_outages
+    def set_aside(self, found: Unreadable, rejected: Rejected, *, now: datetime) -> bool:
+        """End a request that cannot be read, by the bytes of its `_id`; False when it had ended."""
+        changes = {"status": STATUS_REJECTED, "error": rejected.as_document(), "ended_at": now, "updated_at": now}
+        with translating("setting a document aside"):
+            ended = self._requests.update_one(
+                {"$and": [found.identity, not_one_of(TERMINAL_STATUSES)]}, {"$set": changes}
+            )
+        return ended.modified_count == 1
+
     @waiting_out_outages
     def note_attempt(self, request_id: object, attempt: int) -> None:
         """Keep the number of the launch; it is part of the run key."""
+        self.intake.note_attempt(request_ref(COLLECTION, request_id), attempt)
         with translating("recording a launch"):
             self._requests.update_one({"_id": request_id, "status": STATUS_QUEUED}, {"$set": {"attempt": attempt}})
 
@@ -108,9 +196,17 @@ class MigrationRequests:
                 return True
             return self._requests.find_one({**scope, "put_back.by": token}, {"_id": 1}) is not None
 
-    @waiting_out_outages
     def ask_again(self, document: Document) -> None:
-        """Put a request into the queue that the pipeline itself makes; asking again changes nothing."""
+        """Put a request into the queue that the pipeline itself makes; asking again changes nothing.
+
+        It is taken in here and now, so that what the pipeline says of it is not wiped as a stranger's word.
+        """
+        name = text_of_id(document["_id"])
+        self.intake.record(document, name, FIELDS.snapshot(document), now=document["created_at"])
+        self._insert_again(document)
+
+    @waiting_out_outages
+    def _insert_again(self, document: Document) -> None:
         with translating("queueing a migration"):
             self._requests.update_one({"_id": document["_id"]}, {"$setOnInsert": document}, upsert=True)
 
@@ -118,19 +214,41 @@ class MigrationRequests:
     def reject(self, request_id: object, rejected: Rejected, *, now: datetime) -> bool:
         """End a request that may not run; False when it had ended."""
         return self._end(
-            {"_id": request_id, "status": {"$nin": list(TERMINAL_STATUSES)}},
+            {"_id": request_id, "$and": [not_one_of(TERMINAL_STATUSES)]},
             {"status": STATUS_REJECTED, "error": rejected.as_document()},
             now=now,
         )
 
-    @waiting_out_outages
     def begin(self, request_id: object, company_sso_id: str, run_id: str, *, now: datetime) -> Document | None:
-        """The request, now in processing by this run; None when it has ended, or the company has no such request."""
+        """The request, now in processing by this run; None when it has ended, or the company has no such request.
+
+        One that a person launched before the queue's sensor saw it is taken in first; one that says it is at work and
+        was never taken in is refused.
+        """
+        scope = {"_id": request_id, "company_sso_id": company_sso_id, "status": {"$in": list(OPEN_STATUSES)}}
+        document = self._as_it_stands(scope)
+        if document is None:
+            return None
+        if self.taken_in([document]) == [None]:
+            refused = self._taken_in_by_hand(document, run_id, now=now)
+            if refused is not None:
+                self.reject(request_id, refused, now=now)
+                return None
+        self._set_begun(scope, run_id, now=now)
+        return self.find(request_id, company_sso_id, run_id=run_id)
+
+    def _taken_in_by_hand(self, document: Document, run_id: str, *, now: datetime) -> Rejected | None:
+        if document.get("status") != STATUS_QUEUED:
+            return NEVER_TAKEN_IN
+        self.claim(document["_id"], run_id, now=now)
+        taken = self.take_in(document["_id"], now=now)
+        return taken if isinstance(taken, Rejected) else None
+
+    @waiting_out_outages
+    def _set_begun(self, scope: Document, run_id: str, *, now: datetime) -> None:
         with translating("starting on a migration request"):
-            return self._requests.find_one_and_update(
-                {"_id": request_id, "company_sso_id": company_sso_id, "status": {"$in": list(OPEN_STATUSES)}},
-                {"$set": {"status": STATUS_PROCESSING, "run_id": run_id, "updated_at": now}},
-                return_document=ReturnDocument.AFTER,
+            self._requests.update_one(
+                scope, {"$set": {"status": STATUS_PROCESSING, "run_id": run_id, "updated_at": now}}
             )
 
     @waiting_out_outages
@@ -141,11 +259,17 @@ class MigrationRequests:
             found = self._requests.find_one({"_id": {"$in": wanted}, "company_sso_id": company_sso_id}, {"_id": 1})
         return found["_id"] if found else None
 
-    @waiting_out_outages
-    def find(self, request_id: object, company_sso_id: str) -> Document | None:
-        """One request of the company."""
-        with translating("reading a migration request"):
-            return self._requests.find_one({"_id": request_id, "company_sso_id": company_sso_id})
+    def find(self, request_id: object, company_sso_id: str, *, run_id: str | None = None) -> Document | None:
+        """One request of the company; with a run, only while it works on it.
+
+        As it was taken in, with what the pipeline has written since; one that never was, as it stands.
+        """
+        working = {} if run_id is None else {"status": STATUS_PROCESSING, "run_id": run_id}
+        document = self._as_it_stands({"_id": request_id, "company_sso_id": company_sso_id, **working})
+        if document is None:
+            return None
+        (taken,) = self.taken_in([document])
+        return taken if taken is not None else FIELDS.believed(document)
 
     @waiting_out_outages
     def cancel_requested(self, request_id: object, company_sso_id: str) -> bool:
@@ -176,31 +300,39 @@ class MigrationRequests:
     def _end(self, scope: Document, changes: Document, *, now: datetime) -> bool:
         ended = {**changes, "updated_at": now, "ended_at": now, "ended_by": this_call()}
         with translating("ending a migration request"):
-            if self._requests.update_one(scope, {"$set": ended}).modified_count == 1:
-                return True
-            # Or by an earlier try of this call, whose answer was lost.
-            mine = {"_id": scope["_id"], "ended_by": ended["ended_by"]}
-            return self._requests.find_one(mine, {"_id": 1}) is not None
+            done = self._requests.update_one(scope, {"$set": ended}).modified_count == 1
+            if not done:
+                # Or by an earlier try of this call, whose answer was lost.
+                mine = {"_id": scope["_id"], "ended_by": ended["ended_by"]}
+                done = self._requests.find_one(mine, {"_id": 1}) is not None
+        if done:
+            self.intake.note_end(request_ref(COLLECTION, scope["_id"]), str(changes["status"]), now=now)
+        return done
 
     @waiting_out_outages
-    def open_requests(self, *, kind: str, launched_before: datetime, limit: int) -> list[Document]:
-        """Requests whose run may have died: launched some time ago and not terminal."""
+    def open_requests(self, *, launched_before: datetime, limit: int, after: object = None) -> Found:
+        """Requests whose run may have died: launched some time ago and not terminal, in the order of `_id`.
+
+        As they stand; see `taken_in`.
+        """
+        parts: list[Document] = [launched(launched_before, STATUS_PROCESSING)]
+        if after is not None:
+            parts.append(behind(after))
+        query = {"status": {"$in": list(OPEN_STATUSES)}, "$and": parts}
         with translating("looking for dead migration requests"):
-            return list(
-                self._requests.find(
-                    {"kind": kind, "status": {"$in": list(OPEN_STATUSES)}, "launch.at": {"$lte": launched_before}}
-                )
-                .sort([("_id", 1)])
-                .limit(limit)
-            )
+            return read_each(self._raw.find(query).sort([("_id", 1)]).limit(limit), self._options)
 
     @waiting_out_outages
-    def oldest_queued(self) -> Document | None:
-        """The queued request that waits longest."""
+    def oldest_queued(self, *, now: datetime | None = None) -> Document | None:
+        """The queued request that waits longest, of those whose date can be one: no age is told of the others."""
         with translating("reading the migration queue"):
-            return self._requests.find_one(
-                {"status": STATUS_QUEUED, "created_at": {"$type": "date"}}, sort=[("created_at", 1)]
+            found = self._raw.find_one(
+                {"status": STATUS_QUEUED, "created_at": known_age(now)},
+                {"_id": 1, "created_at": 1, "company_sso_id": 1},
+                sort=[("created_at", 1)],
             )
+        read = read_one(found, self._options) if found is not None else None
+        return None if isinstance(read, Unreadable) else read
 
     def insert(self, document: Document) -> None:
         """Put a request into the queue; not repeated, because the caller must know whether it was taken."""
@@ -209,6 +341,46 @@ class MigrationRequests:
 
     @waiting_out_outages
     def statuses(self, request_ids: Sequence[object]) -> list[Document]:
-        """Several requests, for watching them."""
+        """Several requests as they stand, for watching them."""
+        return self.looked_up({"_id": {"$in": list(request_ids)}})
+
+    @waiting_out_outages
+    def looked_up(self, query: Mapping[str, Any], *, newest_first: bool = False, limit: int = 0) -> Found:
+        """Requests for operators to look at, as they stand; without a limit, all."""
         with translating("reading migration requests"):
-            return list(self._requests.find({"_id": {"$in": list(request_ids)}}))
+            found = self._raw.find(query, limit=limit)
+            read = read_each(found.sort([("created_at", -1), ("_id", -1)]) if newest_first else found, self._options)
+        return Found([FIELDS.believed(document) for document in read], read.unreadable)
+
+
+_UNBEGUN: Final = not_one_of([STATUS_PROCESSING, *TERMINAL_STATUSES])
+NEVER_TAKEN_IN: Final = Rejected(
+    "REQUEST_NEVER_TAKEN_IN",
+    422,
+    "The request says that it is at work, but it never came through the queue. Ask with a new document that is queued.",
+)
+
+
+def text_of_id(request_id: object) -> str | None:
+    """A request's `_id` as tags and commands have it; None for one that cannot be told by a text."""
+    if isinstance(request_id, ObjectId):
+        return str(request_id)
+    if isinstance(request_id, str) and 0 < len(request_id) <= LONGEST_REQUEST_ID and request_id.isprintable():
+        return request_id
+    return None
+
+
+def _joined(document: Document, record: Mapping[str, Any]) -> Document:
+    """What was asked, with what the pipeline has written since."""
+    joined = FIELDS.joined(document, record["request"])
+    joined.pop("attempt", None)
+    return {**joined, **({"attempt": record["attempt"]} if record["attempt"] else {})}
+
+
+def _invalid_id(problem: str) -> Rejected:
+    return Rejected(
+        "MIGRATION_REQUEST_INVALID",
+        422,
+        f"The request cannot be read: _id {problem}.",
+        {"problems": [{"field": "_id", "problem": problem}]},
+    )

@@ -95,16 +95,16 @@ def test_ops_do_everything_from_the_ui(
 
     site.mend()
     materialize(page, url, "activity_logs", broken)
-    went_on = site.ended(broken, "completed_with_errors")
+    went_on = site.ended(broken, "completed", "completed_with_errors")
     assert went_on["_id"] == halted["_id"]
     assert went_on["records_processed"] == went_on["records_total"] == 1_200
     page.goto(f"{url}/assets/activity_logs?view=partitions&partition={broken}")
     page.get_by_text("skipped_post_sync_live_feed").or_(page.get_by_text("outcomes")).first.wait_for()
-    page.get_by_text("unreadable_changes").first.wait_for()
-    page.screenshot(path=screenshots / "why-rows-failed.png")
+    page.get_by_text("taken_up_failed").first.wait_for()
+    page.screenshot(path=screenshots / "taken-up.png")
 
     page.goto(f"{url}/assets/activity_logs?view=checks&checkDetail=match_pct")
-    for check in ("match_pct", "coverage_pct", "failure_rate", "no_duplicates", "watermark_seam"):
+    for check in ("match_pct", "coverage_pct", "failure_rate", "no_duplicates", "degraded_people", "watermark_seam"):
         page.get_by_text(check).first.wait_for()
     page.get_by_text("Partitions", exact=True).last.click()
     page.get_by_text(fine[1]).first.wait_for()

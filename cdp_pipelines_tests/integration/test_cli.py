@@ -17,12 +17,15 @@ from typer.testing import CliRunner, Result
 
 from cdp_pipelines.cli.main import app
 from cdp_pipelines.cli.services import close, contact_export_resource
+from cdp_pipelines.domain.contact_export.delivery import object_key
 from cdp_pipelines.domain.failures import RowFailure
+from cdp_pipelines.domain.object_keys import marked_random
 from cdp_pipelines.local.crm_schema import create_crm_schema
 from cdp_pipelines.local.demo_crm_tables import connected
 from cdp_pipelines.local.stack import LocalStack
 from cdp_pipelines.pipelines.contact_export.services import ExportServices
 from cdp_pipelines.resources.email_message import OutgoingEmail
+from cdp_pipelines.stores.migrations.catalogue import MIGRATIONS
 from cdp_pipelines.stores.migrations.runner import Migrator
 from cdp_pipelines_tests.support.inbox import Inbox
 
@@ -71,14 +74,17 @@ def services(cdp: Cdp) -> Iterator[ExportServices]:
 
 def finished(services: ExportServices, tmp_path: Path, **changes: Any) -> str:
     """An export that ended with a file, as a run would leave it; returns its job_id."""
-    job_id, key = str(uuid.uuid4()), f"private/exports/{COMPANY}/{uuid.uuid4().hex}.csv"
+    job_id, document_id = str(uuid.uuid4()), ObjectId()
+    owner = services.jobs.key_owner({"_id": document_id, "company_sso_id": COMPANY})
+    random_part = marked_random(owner.mark, uuid.uuid4().hex)
+    key = object_key(COMPANY, "csv", now=datetime.now(UTC), random_part=random_part)
     path = tmp_path / "source.csv"
     path.write_bytes(CONTENT)
     store = services.object_store()
     store.upload_file(path=path, key=key, content_type="text/csv", download_name="export.csv", request_id=job_id)
     link = store.presign(key, valid_seconds=60)
     document = {
-        "job_id": job_id, "job_type": "export", "company_sso_id": COMPANY, "user_sso_id": "user-1",
+        "_id": document_id, "job_id": job_id, "job_type": "export", "company_sso_id": COMPANY, "user_sso_id": "user-1",
         "status": "completed",
         "email": "ann@example.com", "contact_ids": ["x"], "success_count": 1, "total_records": 1, "object_key": key,
         "created_at": datetime.now(UTC),
@@ -142,10 +148,14 @@ def test_the_rate_limit_holds_here_too(cdp: Cdp, migrated_db: Db) -> None:
 
 
 def test_without_indexes_nothing_is_queued(cdp: Cdp, migrated_db: Db) -> None:
-    assert cdp.json("migrate-indexes", "down", "--to", "1")["taken_back"] == [6, 5, 4, 3, 2]
+    later = [migration.number for migration in MIGRATIONS[1:]]
+    assert cdp.json("migrate-indexes", "down", "--to", "1")["taken_back"] == later[::-1]
     assert cdp.error(*ASKED, "--mode", "first_10k_sorted", exit_code=1) == "MIGRATIONS_PENDING"
-    assert [row["applied"] for row in cdp.json("migrate-indexes", "status", exit_code=1)] == [True, *[False] * 5]
-    assert cdp.json("migrate-indexes", "up")["applied"] == [2, 3, 4, 5, 6]
+    assert [row["applied"] for row in cdp.json("migrate-indexes", "status", exit_code=1)] == [
+        True,
+        *[False] * len(later),
+    ]
+    assert cdp.json("migrate-indexes", "up")["applied"] == later
     assert cdp.json("migrate-indexes", "up")["applied"] == []
     assert all(row["applied"] for row in cdp.json("migrate-indexes", "status"))
 
@@ -188,6 +198,26 @@ def test_of_a_wrong_or_missing_file_nothing_stays(
     services.object_store().delete(document["object_key"])
     assert cdp.error("export", "download", job_id, "-o", folder, *way, exit_code=1) == "EXPORT_FILE_GONE"
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"result.key": "private/exports/company-b/export_20240501T100203Z_x.csv"},
+        {"result.key": "company-b/exports/2024/05/orders-x.csv", "result.url": "https://s3.example/x"},
+        {"result.url": "https://s3.example/private/exports/company-b/x.csv"},
+        {"result.url": "http://169.254.169.254/latest/meta-data/"},
+    ],
+)
+@pytest.mark.parametrize("way", [(), ("--link",)])
+def test_a_document_leads_to_no_file_of_another(
+    cdp: Cdp, services: ExportServices, migrated_db: Db, tmp_path: Path, way: tuple[str, ...], changes: dict[str, str]
+) -> None:
+    job_id = finished(services, tmp_path)
+    migrated_db["bulk_upload_jobs"].update_one({"job_id": job_id}, {"$set": changes})
+    error = cdp.error("export", "download", job_id, "-o", tmp_path / "x", *way, exit_code=1)
+    assert error == "OBJECT_KEY_FOREIGN"
+    assert not (tmp_path / "x").exists()
 
 
 def test_a_purge_asks_first_and_leaves_nothing_personal(

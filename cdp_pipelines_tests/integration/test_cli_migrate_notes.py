@@ -74,12 +74,12 @@ def test_start_status_watch_and_rollback(cdp: Cdp, site: Notes) -> None:
 
 def test_a_halt_shows_why_and_the_quarantine(cdp: Cdp, site: Notes) -> None:
     m = site
-    m.fill(50, unreadable={3, 4})
+    m.fill(120, unreadable={3, 4})
     cdp("migrate", "start", NOTES, "--company", m.company)
     run_queue(m)
     shown = cdp("migrate", "status", NOTES, "--company", m.company).stdout
     assert "halted" in shown
-    assert "MIGRATION_HALTED: 2 of 50 rows failed (4.00%, the limit is 1%)" in " ".join(shown.split())
+    assert "MIGRATION_HALTED: 2 of 120 rows failed (1.67%, the limit is 1%)" in " ".join(shown.split())
     assert "CONTACT_NOT_MAPPED" in shown
     rows = cdp.json("migrate", "replay", NOTES, "--company", m.company, "--list", "--evidence")
     assert [(row["source_id"], row["reason_code"]) for row in rows] == [

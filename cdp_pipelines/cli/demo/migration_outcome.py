@@ -33,6 +33,8 @@ class Expected:
 # Whether a few rows are unreadable depends on the scale.
 _MIGRATED: Final = Expected(("completed", "completed_with_errors"), has_rows=True)
 _OFF: Final = Expected(("rejected",), "FLAG_DISABLED")
+# It has nothing in the CRM, so that its cid is one that the CRM does not know.
+_UNKNOWN: Final = Expected(("rejected",), "CID_NOT_FOUND")
 EXPECTED: Final[Mapping[str, Mapping[str, Expected]]] = {
     "activity_logs": {
         BIG.slug: _MIGRATED,
@@ -41,7 +43,7 @@ EXPECTED: Final[Mapping[str, Mapping[str, Expected]]] = {
         FLAG_OFF.slug: _OFF,
         NO_FEATURES.slug: _OFF,
         SMALL.slug: Expected(("completed",), has_rows=True),
-        EMPTY.slug: Expected(("completed",)),
+        EMPTY.slug: _UNKNOWN,
     },
     "contact_notes": {
         BIG.slug: Expected(("completed",), has_rows=True),
@@ -51,7 +53,7 @@ EXPECTED: Final[Mapping[str, Mapping[str, Expected]]] = {
         FLAG_OFF.slug: Expected(("completed",), has_rows=True),
         NO_FEATURES.slug: _OFF,
         SMALL.slug: Expected(("completed",), has_rows=True),
-        EMPTY.slug: Expected(("completed",)),
+        EMPTY.slug: _UNKNOWN,
     },
 }
 """By the kind of migration and the company's slug."""

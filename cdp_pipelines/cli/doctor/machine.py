@@ -9,6 +9,7 @@ from typing import Final
 
 from cdp_pipelines.cli.doctor.findings import Finding, Findings
 from cdp_pipelines.cli.output import size_text
+from cdp_pipelines.domain.errors import ConfigurationError
 
 _BROKEN_BYTES: Final = 100_000_000
 _NOTE_BYTES: Final = 1_000_000_000
@@ -37,9 +38,20 @@ def check_temporary_files(findings: Findings) -> Iterator[Finding]:
 
 
 def check_limits(findings: Findings) -> Iterator[Finding]:
-    """The knobs of exports, as they are in force."""
+    """Every number that is set, against its bounds; then the knobs of exports, as they are in force."""
     from cdp_pipelines.resources.export_limits import ExportLimitsResource
+    from cdp_pipelines.resources.number_settings import NUMBERS, number_setting
 
+    wrong = False
+    for name in NUMBERS:
+        try:
+            number_setting(name)
+        except ConfigurationError as exc:
+            wrong = True
+            yield findings.broken(exc.code, exc.message)
+    if wrong:
+        return
+    yield findings.ok("numbers", f"{len(NUMBERS)} settings are within their bounds")
     limits = ExportLimitsResource()
     yield findings.ok("rate", f"{limits.rate_limit()} exports a company in {limits.rate_window_seconds():,} s")
     yield findings.ok("attachments", f"up to {size_text(limits.attachment_bytes())}, larger files are linked only")

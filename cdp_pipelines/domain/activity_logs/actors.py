@@ -1,11 +1,12 @@
 """Who did it: the actor cases of SPEC 5.2."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
 from cdp_pipelines.domain.activity_logs.audits import Audit
 from cdp_pipelines.domain.crm_records import CrmUser, email_key
 from cdp_pipelines.domain.launchpad_users import DEACTIVATED
+from cdp_pipelines.domain.outcomes import DEGRADED_ACTOR
 
 SYSTEM_NAME: Final = "Qontak System"
 DELETED_NAME: Final = "[Deleted CRM User]"
@@ -44,15 +45,19 @@ class Actor(NamedTuple):
 _SYSTEM: Final = Actor("", SYSTEM_NAME, ACTOR_SYSTEM)
 _DELETED: Final = Actor("", DELETED_NAME, ACTOR_DELETED)
 _UNRESOLVED: Final = Actor("", DELETED_NAME, ACTOR_UNRESOLVED)
+_DEGRADED: Final = Actor("", DELETED_NAME, DEGRADED_ACTOR)
 
 
-def known_actors(users: Mapping[int, CrmUser], sso_ids: Mapping[str, str]) -> dict[int, Actor]:
+def known_actors(
+    users: Mapping[int, CrmUser], sso_ids: Mapping[str, str], unanswered: Collection[str] = ()
+) -> dict[int, Actor]:
     """The actors that these CRM users are, by id, each worked out once for all its audits.
 
     `sso_ids` is what the launchpad said of their emails (folded to lower case), `DEACTIVATED` of those who have left;
-    whoever it does not know is unresolved.
+    whoever it does not know is unresolved. `unanswered` are the emails of which it has said nothing, because it was
+    away: who they are is to be asked again.
     """
-    return {number: _actor(user, sso_ids) for number, user in users.items()}
+    return {number: _actor(user, sso_ids, unanswered) for number, user in users.items()}
 
 
 def actor_of(audit: Audit, known: Mapping[int, Actor]) -> Actor:
@@ -63,10 +68,13 @@ def actor_of(audit: Audit, known: Mapping[int, Actor]) -> Actor:
     return known.get(audit.user_id, _UNRESOLVED) if is_user(audit) else _UNRESOLVED
 
 
-def _actor(user: CrmUser, sso_ids: Mapping[str, str]) -> Actor:
+def _actor(user: CrmUser, sso_ids: Mapping[str, str], unanswered: Collection[str]) -> Actor:
     if user.deleted:
         return _DELETED
-    sso_id = sso_ids.get(email_key(user.email)) if user.email else None
+    key = email_key(user.email) if user.email else ""
+    sso_id = sso_ids.get(key) if key else None
     if sso_id == DEACTIVATED:
         return _DELETED
-    return _UNRESOLVED if sso_id is None else Actor(sso_id, user.full_name or "", ACTOR_LIVE)
+    if sso_id is None:
+        return _DEGRADED if key and key in unanswered else _UNRESOLVED
+    return Actor(sso_id, user.full_name or "", ACTOR_LIVE)

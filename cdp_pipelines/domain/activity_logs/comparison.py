@@ -2,14 +2,18 @@
 
 Enrichment adds keys of `metadata` that were missing, so a key that the source row does not give is not compared. The
 actor is judged apart: the launchpad may have been away when the document was written, or may be away now.
+
+A document that people changed in the CDP since has arrived as well. That it was they is told by what the migration
+never writes: a flag that says deleted, or an `updated_at`, if it is later than the company's first migration.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from cdp_pipelines.domain.activity_logs.actors import DELETED_NAME
 from cdp_pipelines.domain.activity_logs.enrichment import REFERENT_KEYS
-from cdp_pipelines.domain.reconciliation import Verdict, content_digest
+from cdp_pipelines.domain.reconciliation import CHANGED_SINCE, Verdict, content_digest, is_flagged_deleted
 
 ACTOR_DEGRADED: Final = "actor_degraded"
 """Written as deleted because the launchpad did not know or say; it is known now. The record itself is right."""
@@ -18,10 +22,15 @@ ACTOR_UNVERIFIED: Final = "actor_unverified"
 _APART: Final = ("_id", "actor")
 
 
-def compare(expected: Mapping[str, Any], stored: Mapping[str, Any]) -> tuple[Verdict, str | None]:
-    """Whether the stored document is the expected one, by digest, and what is to be noted of its actor."""
+def compare(
+    expected: Mapping[str, Any], stored: Mapping[str, Any], *, migrated_since: datetime | None = None
+) -> tuple[Verdict, str | None]:
+    """Whether the stored document is the expected one, by digest, and what is to be noted of its actor.
+
+    `migrated_since` is when the company's first migration began; None: not known.
+    """
     if _digest(expected, expected) != _digest(stored, expected):
-        return "different", None
+        return _differing(stored, migrated_since), None
     ours, theirs = expected.get("actor"), stored.get("actor")
     if ours == theirs:
         return "identical", None
@@ -29,7 +38,20 @@ def compare(expected: Mapping[str, Any], stored: Mapping[str, Any]) -> tuple[Ver
         return "identical", ACTOR_DEGRADED
     if _is_fallback(ours):
         return "identical", ACTOR_UNVERIFIED
-    return "different", None
+    return _differing(stored, migrated_since), None
+
+
+def mending(expected: Mapping[str, Any], stored: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The actor for a document that was written without one who is known now; None for any other document."""
+    if not expected["actor"].get("id") or not _is_fallback(stored.get("actor")):
+        return None
+    return {"actor": expected["actor"]} if compare(expected, stored)[0] == "identical" else None
+
+
+def _differing(stored: Mapping[str, Any], migrated_since: datetime | None) -> Verdict:
+    at = stored.get("updated_at")
+    later = isinstance(at, datetime) and migrated_since is not None and at > migrated_since
+    return CHANGED_SINCE if later or is_flagged_deleted(stored) else "different"
 
 
 def _digest(document: Mapping[str, Any], expected: Mapping[str, Any]) -> bytes:

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from cdp_pipelines.domain.contact_export.fields import FieldProperty, is_safe_top_level_name
-from cdp_pipelines.domain.contact_export.filters import FilterField
-from cdp_pipelines.domain.contact_export.values import TIMESTAMP_NAMES, TIMESTAMP_TYPES
+from cdp_pipelines.domain.contact_export.filter_values import FilterField, FilterKind
+from cdp_pipelines.domain.contact_export.values import TIMESTAMP_NAMES, field_kind
 
-# What is written as an instant or a day is compared as one: the list is the one that cells go by.
-_INSTANT_TYPES: Final = TIMESTAMP_TYPES | {"date"}
+_KINDS: Final[dict[str, FilterKind]] = {
+    "number": "number", "percentage": "percentage", "currency": "currency", "date": "date", "timestamp": "instant",
+    "gps": "place", "text_area": "text", "text": "text",
+}  # fmt: skip
 
 
 def filter_fields(properties: Iterable[FieldProperty]) -> dict[str, FilterField]:
@@ -22,6 +24,6 @@ def filter_fields(properties: Iterable[FieldProperty]) -> dict[str, FilterField]
     for field in listed:
         if field.name in hidden or (field.is_default and not is_safe_top_level_name(field.name)):
             continue
-        instant = field.name in TIMESTAMP_NAMES or (field.is_default and field.field_type in _INSTANT_TYPES)
-        usable.setdefault(field.name, FilterField(field.name, custom=not field.is_default, is_instant=instant))
+        kind = _KINDS[field_kind(field)]
+        usable.setdefault(field.name, FilterField(field.name, custom=not field.is_default, kind=kind))
     return usable

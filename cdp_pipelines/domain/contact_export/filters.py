@@ -2,34 +2,48 @@
 
 A condition is `{"field": name, "op": operator, "value": v}`, a group is `{"and": [...]}` or `{"or": [...]}`; at most
 5 groups deep and 50 conditions. Only the parsed form reaches a store, and it is made of these classes alone, so no
-raw Mongo operator can get through. Turning it into a query is `stores/contacts.py`.
+raw Mongo operator can get through. What a value means is in `filter_values.py`, turning it into a query in
+`stores/contact_query.py`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
-Operator: TypeAlias = Literal["eq", "ne", "in", "nin", "gt", "gte", "lt", "lte", "contains", "starts_with", "exists"]
+from cdp_pipelines.domain.contact_export.filter_values import (
+    FilterField,
+    FilterKind,
+    FilterProblem,
+    InstantReader,
+    Operator,
+    Scalar,
+    Span,
+    ValueReader,
+    beside_span,
+)
+
+__all__ = ["Condition", "FilterField", "FilterNode", "FilterProblem", "Group", "Operator", "Span", "parse_filter"]
+
 OPERATORS: Final[tuple[Operator, ...]] = (
     "eq", "ne", "in", "nin", "gt", "gte", "lt", "lte", "contains", "starts_with", "exists",
 )  # fmt: skip
 MAX_DEPTH: Final = 5
 MAX_CONDITIONS: Final = 50
 MAX_LIST_VALUES: Final = 1_000
-MAX_TEXT_LENGTH: Final = 1_000
-
-Scalar: TypeAlias = str | int | float | bool | datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One comparison. `custom` says that `field` is the key of a custom field, not a top-level name."""
+    """One comparison. `custom` says that `field` is the key of a custom field, not a top-level name.
+
+    `kind` is what the field's values are in a file; without one they are compared as they are stored.
+    """
 
     field: str
     op: Operator
     value: Scalar | tuple[Scalar, ...]
     custom: bool
+    kind: FilterKind = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,31 +57,13 @@ class Group:
 FilterNode: TypeAlias = Condition | Group
 
 
-@dataclass(frozen=True, slots=True)
-class FilterField:
-    """What the parser needs to know of a field: where it lives, and whether its values are instants."""
-
-    name: str
-    custom: bool
-    is_instant: bool = False
-
-
-class FilterProblem(ValueError):
-    """The filter cannot be used; the message says where (`filter.and[1].op`) and why."""
-
-
-InstantReader: TypeAlias = Callable[[str], datetime]
-
-
 class _Parser:
     def __init__(self, fields: Mapping[str, FilterField], read_instant: InstantReader) -> None:
         self._fields = fields
-        self._read_instant = read_instant
+        self._values = ValueReader(read_instant)
         self._conditions = 0
 
     def node(self, raw: object, where: str, depth: int) -> FilterNode:
-        if depth > MAX_DEPTH:
-            raise FilterProblem(f"{where}: groups may be at most {MAX_DEPTH} deep")
         if not isinstance(raw, Mapping):
             raise FilterProblem(f"{where}: must be a condition {{field, op, value}} or a group {{and|or: [...]}}")
         junctions = [key for key in ("and", "or") if key in raw]
@@ -76,6 +72,8 @@ class _Parser:
         return self._condition(raw, where)
 
     def _group(self, raw: Mapping[str, Any], where: str, depth: int, junctions: list[str]) -> Group:
+        if depth > MAX_DEPTH:
+            raise FilterProblem(f"{where}: groups may be at most {MAX_DEPTH} deep")
         if len(raw) != 1:
             raise FilterProblem(f"{where}: a group has exactly one key, `and` or `or`")
         junction: Literal["and", "or"] = "and" if junctions[0] == "and" else "or"
@@ -104,7 +102,9 @@ class _Parser:
         if operator != "exists" and "value" not in raw:
             raise FilterProblem(f"{where}.value: is missing")
         value = self._value(operator, raw.get("value", True), field, f"{where}.value")
-        return Condition(field=field.name, op=operator, value=value, custom=field.custom)
+        if isinstance(value, Span) and operator in {"gt", "gte", "lt", "lte"}:
+            operator, value = beside_span(operator, value)
+        return Condition(field.name, operator, value, field.custom, field.kind)
 
     def _value(self, op: Operator, raw: object, field: FilterField, where: str) -> Scalar | tuple[Scalar, ...]:
         if op == "exists":
@@ -116,34 +116,16 @@ class _Parser:
                 raise FilterProblem(f"{where}: `{op}` takes a list")
             if len(raw) > MAX_LIST_VALUES:
                 raise FilterProblem(f"{where}: at most {MAX_LIST_VALUES} values")
-            return tuple(self._scalar(value, field, f"{where}[{i}]") for i, value in enumerate(raw))
+            return tuple(self._values.equal(value, field, f"{where}[{i}]") for i, value in enumerate(raw))
         if op in {"contains", "starts_with"}:
             if not isinstance(raw, str) or not raw:
                 raise FilterProblem(f"{where}: `{op}` takes a text that is not empty")
-            return self._text(raw, where)
-        if op in {"gt", "gte", "lt", "lte"} and (raw is None or isinstance(raw, bool)):
-            raise FilterProblem(f"{where}: `{op}` takes a number, a text or an instant")
-        return self._scalar(raw, field, where)
-
-    def _scalar(self, raw: object, field: FilterField, where: str) -> Scalar:
-        if isinstance(raw, str):
-            if field.is_instant:
-                try:
-                    return self._read_instant(raw)
-                except ValueError as exc:
-                    raise FilterProblem(f"{where}: must be an RFC 3339 instant or a date") from exc
-            return self._text(raw, where)
-        if raw is None or isinstance(raw, bool | int | datetime):
-            return raw
-        if isinstance(raw, float) and raw == raw and raw not in {float("inf"), float("-inf")}:
-            return raw
-        raise FilterProblem(f"{where}: must be a text, a number, true, false, null or an instant")
-
-    @staticmethod
-    def _text(raw: str, where: str) -> str:
-        if len(raw) > MAX_TEXT_LENGTH or "\0" in raw:
-            raise FilterProblem(f"{where}: at most {MAX_TEXT_LENGTH} characters, and no NUL")
-        return raw
+            return self._values.text(raw, where)
+        if op in {"gt", "gte", "lt", "lte"}:
+            if raw is None or isinstance(raw, bool):
+                raise FilterProblem(f"{where}: `{op}` takes a number, a text or an instant")
+            return self._values.ordered(raw, field, where)
+        return self._values.equal(raw, field, where)
 
 
 def parse_filter(raw: object, fields: Mapping[str, FilterField], *, read_instant: InstantReader) -> FilterNode | None:

@@ -4,10 +4,10 @@ Source: SPEC 1.1. "That whole day" is taken in the request's zone, so `end_date:
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from cdp_pipelines.domain.values.instants import read_instant
+from cdp_pipelines.domain.values.instants import read_instant, to_utc
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ def parse_bound(raw: object, zone: ZoneInfo, *, end: bool) -> datetime | None:
     if raw is None or raw == "":
         return None
     if isinstance(raw, datetime):
-        return raw.replace(tzinfo=UTC) if raw.tzinfo is None else raw.astimezone(UTC)
+        return to_utc(raw)
     if isinstance(raw, str):
         return read_instant(raw.strip(), zone, whole_day_end=end)
     raise ValueError("neither an RFC 3339 instant nor a plain date")

@@ -118,11 +118,15 @@ class RequestReader:
 
     def email(self) -> str:
         """The address the file goes to."""
-        raw = self.text("email", required=True)
-        if raw and not is_email_address(raw):
+        raw = self.document.get("email")
+        address = raw.strip() if isinstance(raw, str) else raw
+        if address is None or address == "":
+            self._problem("email", "is missing")
+        elif not isinstance(address, str) or not is_email_address(address):
             self._problem("email", "must be one e-mail address")
-            return ""
-        return raw
+        else:
+            return address
+        return ""
 
     def contact_ids(self) -> tuple[str, ...]:
         """Distinct ids in the order asked, each 24 hex digits in lower case."""

@@ -2,14 +2,18 @@
 
 The owner is judged apart: the launchpad may have been away when the note was written, or may be away now.
 Files too: one that could not be fetched is recorded when that happens, and its note counts as arrived.
+
+A note that people changed in the CDP since has arrived as well. That it was they is told by what the migration never
+writes: a flag that says deleted, or an `updated_at` later than the CRM's, which the migration copies as it is.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from cdp_pipelines.domain.contact_notes.attachments import ATTACHMENT_TYPES
 from cdp_pipelines.domain.contact_notes.transform import key_in
-from cdp_pipelines.domain.reconciliation import Verdict, content_digest
+from cdp_pipelines.domain.reconciliation import CHANGED_SINCE, Verdict, content_digest, is_flagged_deleted
 
 OWNER_DEGRADED: Final = "owner_degraded"
 """Written with a label because the launchpad did not know or say; it is known now. The note itself is right."""
@@ -17,8 +21,6 @@ OWNER_UNVERIFIED: Final = "owner_unverified"
 """Written with an owner that cannot be looked up now."""
 ATTACHMENTS_MISSING: Final = "attachments_missing"
 """Notes that lack a file of their source's; each is listed as failed with its code."""
-CHANGED_SINCE: Final = "changed_since"
-"""Differs, and was changed in the CDP after the CRM's last change: by people, most likely."""
 
 _APART: Final = frozenset({"_id", "owner_id", "legacy_owner_label", "attachments"})
 
@@ -26,12 +28,24 @@ _APART: Final = frozenset({"_id", "owner_id", "legacy_owner_label", "attachments
 def compare(expected: Mapping[str, Any], stored: Mapping[str, Any]) -> tuple[Verdict, tuple[str, ...]]:
     """Whether the stored note is the expected one, by digest, and what is to be noted of it."""
     if not _same_content(expected, stored):
-        return "different", _changed(expected, stored)
+        return _differing(expected, stored), ()
     owner = _owner_note(expected, stored)
     files = _files_note(expected, stored)
     if owner is None or files is None:
-        return "different", _changed(expected, stored)
+        return _differing(expected, stored), ()
     return "identical", tuple(note for note in (owner, files) if note)
+
+
+def mending(expected: Mapping[str, Any], stored: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The owner's fields for a note that has a label for somebody who is known now (None: to be taken off).
+
+    None for a note that differs in anything else, or whose owner is right or still unknown.
+    """
+    if not expected.get("owner_id") or stored.get("owner_id") or not stored.get("legacy_owner_label"):
+        return None
+    if compare(expected, stored)[0] != "identical":
+        return None
+    return {"owner_id": expected["owner_id"], "legacy_owner_label": expected.get("legacy_owner_label")}
 
 
 def _same_content(expected: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
@@ -42,9 +56,10 @@ def _same_content(expected: Mapping[str, Any], stored: Mapping[str, Any]) -> boo
     return ours == theirs or content_digest(ours) == content_digest(theirs)
 
 
-def _changed(expected: Mapping[str, Any], stored: Mapping[str, Any]) -> tuple[str, ...]:
-    at, since = stored.get("updated_at"), expected["updated_at"]
-    return (CHANGED_SINCE,) if isinstance(at, type(since)) and at > since else ()
+def _differing(expected: Mapping[str, Any], stored: Mapping[str, Any]) -> Verdict:
+    at = stored.get("updated_at")
+    later = isinstance(at, datetime) and at > expected["updated_at"]
+    return CHANGED_SINCE if later or is_flagged_deleted(stored) else "different"
 
 
 def _owner_note(expected: Mapping[str, Any], stored: Mapping[str, Any]) -> str | None:

@@ -1,6 +1,7 @@
 """The sanitizer of CRM notes (SPEC section 6): deny by default, meaning kept, mentions as text, nothing cut.
 
-A note goes through one gate, nh3 (`html_gate.py`). Most go there as they are (`html_route.py`). Whatever has more in it
+A note goes through one gate, nh3 (`html_gate.py`), unless it is nothing but bare tags as nh3 itself writes them
+(`html_settled.py`). Most go there as they are (`html_route.py`). Whatever has more in it
 than the tags that may stay takes a step before, in which the meaning of what will not stay is saved: `html_tokens.py`,
 and `html_tree.py` if need be. A note without any HTML is plain text, and is escaped (`html_plain.py`).
 
@@ -26,7 +27,7 @@ from cdp_pipelines.domain.contact_notes.html_links import GOOD_ADDRESS, mended
 from cdp_pipelines.domain.contact_notes.html_names import DROPPED_LINKS, kinds_of
 from cdp_pipelines.domain.contact_notes.html_plain import BYTE_ORDER_MARK, plain_note
 from cdp_pipelines.domain.contact_notes.html_route import route_of
-from cdp_pipelines.domain.contact_notes.html_settled import is_settled
+from cdp_pipelines.domain.contact_notes.html_settled import is_clean, is_settled
 from cdp_pipelines.domain.contact_notes.html_tokens import tidied
 from cdp_pipelines.domain.contact_notes.html_tree import in_tree, keep_first_newlines
 
@@ -109,6 +110,8 @@ def _sanitized_once(html: str) -> tuple[str, bool, tuple[str, ...]]:
     """
     if "<" not in html:
         return plain_note(html), True, ()
+    if is_clean(html):
+        return html, True, ()
     check_tags(html)
     route = route_of(html)
     if route.low is not None and not route.has_mention:

@@ -65,9 +65,9 @@ def route_of(html: str) -> Route:
         if not names <= _PLAIN:
             return LONGEST
     low = html.encode().lower()
-    if (b"=" in low and _means_more(low, names)) or not (names.isdisjoint(OF_TABLES) or _cells_are_in_tables(low)):
+    if (b"=" in low and _means_more(low, names)) or not (names.isdisjoint(OF_TABLES) or _cells_are_in_tables(tags)):
         return LONGEST
-    foreign = () if names <= _ALLOWED else [name for name in names - _ALLOWED for _ in range(tags.count(name))]
+    foreign = () if names <= _ALLOWED else [tag for tag in tags if tag not in _ALLOWED]
     has_links = "a" in names
     return Route(low, foreign, has_links, has_links and _may_mention(low))
 
@@ -85,14 +85,12 @@ _OF_LISTS: Final = (b" start", b" type", b" value", b"list", b"reversed")
 _ODD_ADDRESS: Final = re.compile(rb"href[^>]*?(?:&#|bar;|[\t\n\r])")
 
 
-def _cells_are_in_tables(low: bytes) -> bool:
+def _cells_are_in_tables(tags: Sequence[str]) -> bool:
     """True only if there is one table, and every part of a table between its tags."""
-    first, last = low.find(b"<table"), low.find(b"</table")
-    return (
-        low.find(b"<t") == first < last
-        and low.find(b"<table", first + 1) == low.find(b"<t", last) == low.find(b"</t", last + 1) == -1
-        and (b"<cap" not in low or (first < low.find(b"<cap") and low.find(b"<cap", last) == -1))
-    )
+    if tags.count("table") != 1 or tags.count("/table") != 1:
+        return False
+    outside = {*tags[: tags.index("table")], *tags[tags.index("/table") + 1 :]}
+    return outside.isdisjoint(OF_TABLES)
 
 
 def _may_mention(low: bytes) -> bool:

@@ -6,12 +6,18 @@ itself; of the tags that stay in a note those are: a block in a paragraph, a lin
 item in an item without a list between, anything in a table that is in no cell, and `<pre>`, whose first newline parsers
 drop (HTML standard, "in body", "in table"). What is doubtful is not wrong, it only takes the second pass.
 
-Belongs here: recognizing. Not here: sanitizing (`html.py`); nothing is let through that nh3 did not write.
+The same holds of a note that somebody else wrote as nh3 does: one of bare tags, properly nested, and nothing else. As
+Trix and other editors write them, many notes are such, and need not go through nh3 at all.
+
+Belongs here: recognizing. Not here: sanitizing (`html.py`). Nothing is let through that has an attribute and that nh3
+did not write.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
+
+from cdp_pipelines.domain.contact_notes.html_names import ALLOWED_TAGS
 
 _MOST_TAGS: Final = 500
 _LONGEST: Final = 60_000
@@ -22,7 +28,7 @@ _BLOCK: Final = re.compile(r"<(/?(?:p|li|ul|ol|div|h[1-6r]|blockquote|d[ltd]|t[r
 # Between the cells of a table only its own tags and blanks may be; parsers move all else before it.
 _MOVED: Final = re.compile(
     r"(?:<table>|</?(?:tr|tbody|thead|tfoot)>|</(?:td|th|caption)>)[ \t\n\f]*+"
-    r"(?!</?(?:t[rdh]|table|tbody|thead|tfoot|caption)>)"
+    r"(?!</?(?:t[rdh]|tbody|thead|tfoot|caption)>|</table>)"
 )
 _LINES: Final = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6"})
 _ENDS_OF_LINES: Final = frozenset(f"/{name}" for name in _LINES)
@@ -36,6 +42,27 @@ _BEFORE: Final[Mapping[str, frozenset[str]]] = {
     **dict.fromkeys(("td", "th"), frozenset({"tr", "/td", "/th"})),
 }
 """The tag that an element of a list or a table follows, where both stay in their place."""
+
+
+_BARE_TAGS: Final = "|".join(sorted(ALLOWED_TAGS - {"a", "pre"}))
+_TEXT: Final = r"[^<>&\r\0\xa0\ufeff]*+"
+_BARE: Final = re.compile(rf"{_TEXT}(?:(?:</?(?:{_BARE_TAGS})>|&(?:amp|lt|gt|nbsp);){_TEXT})*+")
+_TAG: Final = re.compile("<([^>]+)>")
+_VOID: Final = frozenset({"br", "hr"})
+
+
+def is_clean(html: str) -> bool:
+    """True only if nh3 would write this as it is: nothing but bare tags of the list, properly nested, and text."""
+    if not _BARE.fullmatch(html):
+        return False
+    inside: list[str] = []
+    for tag in _TAG.findall(html):
+        if tag[0] == "/":
+            if not inside or inside.pop() != tag[1:]:
+                return False
+        elif tag not in _VOID:
+            inside.append(tag)
+    return not inside and is_settled(html)
 
 
 def is_settled(note: str) -> bool:

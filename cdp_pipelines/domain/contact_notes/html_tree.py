@@ -84,23 +84,32 @@ def _to_text(tree: "LexborHTMLParser", mention: "LexborNode") -> None:
 
 def _keep_lines(tree: "LexborHTMLParser") -> None:
     """Line ends that a style showed become elements."""
-    for element in tree.css('[data-lines="1"]'):
-        for node in list(element.traverse(include_text=True)):
-            if node.is_text_node and "\n" in (node.text_content or "").strip() and _shows_lines(node):
-                lines = (node.text_content or "").split("\n")
-                for number, line in enumerate(lines):
-                    if number:
-                        node.insert_before(tree.create_node("br"))
-                    node.insert_before(line)
-                node.decompose()
+    if tree.root is None or tree.css_first('[data-lines="1"]') is None:
+        return
+    shown: dict[int, bool] = {}
+    for node in list(tree.root.traverse(include_text=True)):
+        text = node.text_content if node.is_text_node else None
+        if text and "\n" in text.strip() and _shows_lines(node.parent, shown):
+            for number, line in enumerate(text.split("\n")):
+                if number:
+                    node.insert_before(tree.create_node("br"))
+                node.insert_before(line)
+            node.decompose()
 
 
-def _shows_lines(text: "LexborNode") -> bool:
-    """Whether the innermost element that says so shows line ends; in `pre` they are shown anyway."""
-    node = text.parent
-    while node is not None and node.tag != "pre":
-        says = node.attributes.get("data-lines")
-        if says is not None:
-            return says == "1"
-        node = node.parent
-    return False
+def _shows_lines(node: "LexborNode | None", shown: dict[int, bool]) -> bool:
+    """Whether the innermost element that says so shows line ends; in `pre` they are shown anyway.
+
+    `shown` remembers it by element, so that no element is asked twice however deep they are.
+    """
+    asked: list[int] = []
+    says: bool | None = None
+    while node is not None and says is None:
+        says = shown.get(node.mem_id)
+        if says is None:
+            lines = node.attributes.get("data-lines")
+            asked.append(node.mem_id)
+            says = False if node.tag == "pre" else None if lines is None else lines == "1"
+            node = node.parent
+    shown.update(dict.fromkeys(asked, bool(says)))
+    return bool(says)

@@ -13,7 +13,8 @@ class CrmNote(NamedTuple):
     """One note. `content` is HTML. Instants are UTC-aware, or None where the source holds none that a calendar knows.
 
     Ids are the CRM's. `attachments` are in the order of their table and id; `has_checkin` says that a check-in hangs on
-    the note, which the CDP has no place for.
+    the note, which the CDP has no place for. `unreadable` names what its source holds there and nobody understands: its
+    field is None as if nothing were there, so whoever judges the note must look here first.
     """
 
     id: int
@@ -29,3 +30,4 @@ class CrmNote(NamedTuple):
     deleted: bool
     attachments: tuple[CrmAttachment, ...] = ()
     has_checkin: bool = False
+    unreadable: tuple[str, ...] = ()

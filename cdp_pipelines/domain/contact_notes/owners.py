@@ -3,7 +3,7 @@
 Belongs here: choosing the owner, and which name a reader is shown. Not here: asking the CRM and the launchpad.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
 from cdp_pipelines.domain.crm_records import CrmUser, email_key
@@ -20,23 +20,30 @@ OWNER_UNKNOWN: Final = "owner_unknown"
 
 
 class Owner(NamedTuple):
-    """`label` is None for a user of the CDP, `note` is what is counted of it."""
+    """`label` is None for a user of the CDP, `note` is what is counted of it.
+
+    `degraded`: the launchpad was away, so that nobody knows whether they are a user of the CDP.
+    """
 
     id: str
     label: str | None
     note: str | None
+    degraded: bool = False
 
 
 _UNKNOWN: Final = Owner("", UNKNOWN_LABEL, OWNER_UNKNOWN)
 
 
-def known_owners(users: Mapping[int, CrmUser], sso_ids: Mapping[str, str]) -> dict[int, Owner]:
+def known_owners(
+    users: Mapping[int, CrmUser], sso_ids: Mapping[str, str], unanswered: Collection[str] = ()
+) -> dict[int, Owner]:
     """The owners that these CRM users are, by id, each worked out once for all its notes.
 
     `sso_ids` is what the launchpad said of their emails (folded to lower case). A user deleted in the CRM, or
-    deactivated in the launchpad, keeps their name as a label.
+    deactivated in the launchpad, keeps their name as a label. `unanswered` are the emails of which it has said nothing,
+    because it was away.
     """
-    return {number: _owner(user, sso_ids) for number, user in users.items()}
+    return {number: _owner(user, sso_ids, unanswered) for number, user in users.items()}
 
 
 def owner_of(creator_id: int | None, known: Mapping[int, Owner]) -> Owner:
@@ -55,9 +62,11 @@ def shown_author(note: Mapping[str, Any], names: Mapping[str, str]) -> str:
     return live or (label if isinstance(label, str) else "")
 
 
-def _owner(user: CrmUser, sso_ids: Mapping[str, str]) -> Owner:
-    sso_id = sso_ids.get(email_key(user.email)) if user.email and not user.deleted else None
+def _owner(user: CrmUser, sso_ids: Mapping[str, str], unanswered: Collection[str]) -> Owner:
+    key = email_key(user.email) if user.email and not user.deleted else ""
+    sso_id = sso_ids.get(key) if key else None
     if sso_id is not None and sso_id != DEACTIVATED:
         return Owner(sso_id, None, None)
     name = " ".join((user.full_name or "").split())[:LONGEST_LABEL]
-    return Owner("", name, OWNER_LABELED) if name else _UNKNOWN
+    labeled = Owner("", name, OWNER_LABELED) if name else _UNKNOWN
+    return labeled._replace(degraded=True) if key and key in unanswered else labeled

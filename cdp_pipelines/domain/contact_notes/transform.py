@@ -22,7 +22,7 @@ from cdp_pipelines.domain.contact_notes.notes import CrmNote
 from cdp_pipelines.domain.contact_notes.owners import Owner
 from cdp_pipelines.domain.crm_records import ContactRef, milliseconds
 from cdp_pipelines.domain.failures import RowFailure
-from cdp_pipelines.domain.outcomes import INVALID_TIMESTAMP, Outcome, Ready, Skipped
+from cdp_pipelines.domain.outcomes import DEGRADED_OWNER, INVALID_TIMESTAMP, Outcome, Ready, Skipped
 
 Document = dict[str, Any]
 
@@ -36,15 +36,18 @@ ALREADY_PRESENT: Final = "already_present"
 OUT_OF_SCOPE_REASONS: Final = (OUT_OF_SCOPE_TYPE, NOT_A_PERSON_NOTE)
 SKIP_REASONS: Final = (*OUT_OF_SCOPE_REASONS, DELETED_IN_CRM, ALREADY_PRESENT)
 
+NOTE_UNREADABLE: Final = "NOTE_UNREADABLE"
 CONTACT_NOT_MAPPED: Final = "CONTACT_NOT_MAPPED"
 
 CHECKIN_DROPPED: Final = "checkin_dropped"
 
 
 def in_scope(note: CrmNote, types: frozenset[int]) -> Skipped | None:
-    """Why a note is left out; None for one that must arrive."""
+    """Why a note is left out; None for one that must arrive, or that nobody can say this of."""
     if note.deleted:
         return Skipped(DELETED_IN_CRM)
+    if note.unreadable:
+        return None
     if note.type_id not in types:
         return Skipped(OUT_OF_SCOPE_TYPE)
     # Of a deal, a company or a ticket alone: such a note has no place on a contact.
@@ -61,6 +64,8 @@ def describe(
     The person decides on the contact, whatever else the note hangs on. `files_root_url` counts only where there are
     attachments.
     """
+    if note.unreadable:
+        return RowFailure(str(note.id), NOTE_UNREADABLE, "; ".join(note.unreadable))
     if contact is None:
         return RowFailure(str(note.id), CONTACT_NOT_MAPPED, f"no contact has crm_data.id {note.person_id}")
     created_at = milliseconds(note.created_at)
@@ -86,7 +91,8 @@ def describe(
     }
     if owner.label is not None:
         document["legacy_owner_label"] = owner.label
-    return Ready(document, _notes_of(note, owner) + content.dropped)
+    notes = _notes_of(note, owner) + content.dropped
+    return Ready(document, notes, DEGRADED_OWNER if owner.degraded else None)
 
 
 def attachment_entry(
@@ -133,4 +139,6 @@ def key_in(entry: Any) -> str:
 
 def _notes_of(note: CrmNote, owner: Owner) -> tuple[str, ...]:
     noticed = () if owner.note is None else (owner.note,)
+    if owner.degraded:
+        noticed = (*noticed, DEGRADED_OWNER)
     return (*noticed, CHECKIN_DROPPED) if note.has_checkin else noticed

@@ -5,17 +5,41 @@ Belongs here: the shapes of a description. Not here: the nine descriptions (`obj
 
 A *path* is a place in a stored document: `status`, or `address.city` where it is nested. A path that begins with `@`
 reads what a join or an aggregate brought: `@customer.name`, `@orders.total_count`.
+
+The fields of a description are the one table of where a name's value lies. Filters that mean a field by another name,
+joins and aggregates of other objects take its places from there, so that all of them find what the cell shows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Self, TypeAlias
 
 FieldKind: TypeAlias = Literal["text", "number", "boolean", "instant", "day", "json", "any"]
 """How values are compared and written; `any` is for metadata, whose values are of every kind."""
 
 METADATA: Final = "metadata"
 METADATA_PREFIX: Final = "metadata."
+BROUGHT: Final = "@"
+"""Where a row carries what joins and aggregates brought: `{"@": {"customer": {...}}}`. Paths call it `@customer`."""
+
+Keys: TypeAlias = tuple[str, ...]
+"""A path taken apart: the keys from the document down to the value."""
+
+
+def ways(paths: Iterable[str]) -> tuple[Keys, ...]:
+    """The keys to go down by, in the order in which they are tried; the first that leads to a value has it.
+
+    A key of metadata may hold points itself, so such a path is first meant as one key and then as nested ones.
+    """
+    found: dict[Keys, None] = {}
+    for path in paths:
+        if path.startswith(BROUGHT):
+            found[(BROUGHT, *path[1:].split("."))] = None
+            continue
+        if path.startswith(METADATA_PREFIX):
+            found[(METADATA, path.removeprefix(METADATA_PREFIX))] = None
+        found[tuple(path.split("."))] = None
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +67,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Values of another collection: the document whose `foreign` equals the first of the `local` paths that is set."""
+    """Values of another collection: the document whose `foreign` equals the first of the `local` paths that is set.
+
+    `local` is the `places` of the field that shows the key.
+    """
 
     collection: str
     local: tuple[str, ...]
@@ -67,29 +94,46 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """Figures over the documents of `collection` that name this row in `by`; rows without any have zeros."""
+    """Figures over the documents of `collection` that name this row in `by`; rows without any have zeros.
+
+    `by` is where those documents name it, the first place that is not null: the `places` of their own field.
+    """
 
     collection: str
-    by: str
+    by: tuple[str, ...]
     measures: tuple[Measure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Documents of another collection that name this row: the first of their `foreign` places that is not null equals
+    the row's `local`."""
+
+    collection: str
+    foreign: tuple[str, ...]
+    local: str
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
     """A name that conditions may be set on.
 
-    `related` makes it a condition on documents of another collection: the row matches if any document of the first
-    does whose second (a path) equals the row's third (a path).
+    `related` makes it a condition on documents of another collection: the row matches if any of those does.
     """
 
     name: str
     kind: FieldKind = "text"
     paths: tuple[str, ...] = ()
-    related: tuple[str, str, str] | None = None
+    related: Related | None = None
+
+    @classmethod
+    def of(cls, name: str, meant: Field, *, related: Related | None = None) -> Self:
+        """Another name for a field: its kind and its places."""
+        return cls(name, "any" if meant.kind == "json" else meant.kind, meant.places, related)
 
     @property
     def places(self) -> tuple[str, ...]:
-        """The stored paths that are compared, the first that is not null."""
+        """The paths that are compared, the first that is not null."""
         return self.paths or (self.name,)
 
 
@@ -110,8 +154,6 @@ class Entity:
     """Prefixes of names that are paths of the stored document, such as `metadata.`."""
     joins: Mapping[str, Join] = field(default_factory=dict)
     aggregates: Mapping[str, Aggregate] = field(default_factory=dict)
-    changed_at: str = "updated_at"
-    """The instant that every change of a document moves; by it the result cache knows that nothing changed."""
     has_metadata: bool = True
     campaign_filter: bool = False
     """Whether `campaign_ids` narrows the rows."""
@@ -124,6 +166,14 @@ class Entity:
         if self.has_metadata and name.startswith(METADATA_PREFIX) and len(name) > len(METADATA_PREFIX):
             return Field(name, "any")
         return None
+
+    def ordered_by(self, name: str) -> Field:
+        """What rows are ordered by under a name that `order_keys` or the fields have."""
+        for candidate in self.fields:
+            if candidate.name == name:
+                return candidate
+        meant = next((each for each in self.filters if each.name == name), Filter(name))
+        return Field(name, meant.kind, meant.places, computed=True)
 
     @property
     def field_names(self) -> tuple[str, ...]:

@@ -8,18 +8,22 @@ import math
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from cdp_pipelines.domain.entity_export.entities import FieldKind
-from cdp_pipelines.domain.values.instants import PLAIN_DATE, read_instant
+from cdp_pipelines.domain.values.instants import PLAIN_DATE, read_instant, to_utc
 
 MAX_VALUES: Final = 1_000
 MAX_TEXT_LENGTH: Final = 1_000
 MAX_DAYS: Final = 36_500
 MAX_COUNT: Final = 10_000
+_LONGEST_NUMBER: Final = 40
+_DECIMAL_DIGITS: Final = 34
+"""Of a BSON decimal."""
 
-Scalar: TypeAlias = str | int | float | bool | datetime | None
+Scalar: TypeAlias = str | int | float | Decimal | bool | datetime | None
 Relation: TypeAlias = Literal[
     "eq", "gt", "gte", "lt", "lte", "contains", "starts_with", "ends_with",
     "present", "size", "longer", "shorter", "within",
@@ -140,7 +144,7 @@ class Reader:
 
     def _day_or_instant(self, raw: object, where: str) -> date | datetime:
         if isinstance(raw, datetime):
-            return raw.replace(tzinfo=UTC) if raw.tzinfo is None else raw.astimezone(UTC)
+            return to_utc(raw)
         if isinstance(raw, str):
             text = raw.strip()
             try:
@@ -176,10 +180,7 @@ class Reader:
         return [Comparison(bounded, self._start(at, days=edge))]
 
     def _start(self, day: date, *, days: int = 0) -> datetime:
-        try:
-            return read_instant(day.isoformat(), self._zone, whole_day_end=bool(days))
-        except ValueError:
-            return datetime(day.year, day.month, day.day, tzinfo=UTC)
+        return read_instant(day.isoformat(), self._zone, whole_day_end=bool(days))
 
 
 def _day_later(start: datetime) -> datetime:
@@ -256,7 +257,7 @@ def _scalar(raw: object, kind: FieldKind, where: str) -> Scalar:
         return truth
     if kind == "number":
         number = _number(raw) if isinstance(raw, str) else raw
-        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+        if isinstance(number, bool) or not isinstance(number, int | float | Decimal) or not math.isfinite(number):
             raise FilterProblem(where, "takes a number")
         return _bounded(number, where)
     if isinstance(raw, str):
@@ -268,13 +269,13 @@ def _scalar(raw: object, kind: FieldKind, where: str) -> Scalar:
     raise FilterProblem(where, "must be a text, a number, true, false, null or an instant")
 
 
-def _bounded(number: float, where: str) -> int | float:
+def _bounded(number: float | Decimal, where: str) -> int | float | Decimal:
     if isinstance(number, int) and not -(2**63) <= number < 2**63:
         raise FilterProblem(where, "is beyond the 64 bits that a stored number has")
     return number
 
 
-def _number(text: str) -> int | float | None:
+def _number(text: str) -> int | float | Decimal | None:
     try:
         return int(text) if len(text) <= 20 else None
     except ValueError:
@@ -283,7 +284,11 @@ def _number(text: str) -> int | float | None:
         number = float(text)
     except ValueError:
         return None
-    return number if math.isfinite(number) and len(text) <= 40 else None
+    if not math.isfinite(number) or len(text) > _LONGEST_NUMBER:
+        return None
+    exact = Decimal(text.strip())
+    # More digits than a double has are kept: a stored decimal has them, and its cell shows them.
+    return number if exact == Decimal(repr(number)) or len(exact.as_tuple().digits) > _DECIMAL_DIGITS else exact
 
 
 def _text(raw: str, where: str) -> str:

@@ -132,7 +132,7 @@ class _Parser:
                     return filter_
             for field in self._entity.fields:
                 if field.name == name and field.is_stored:
-                    return Filter(name, "any" if field.kind == "json" else field.kind, field.places)
+                    return Filter.of(name, field)
             if any(name.startswith(prefix) for prefix in self._entity.filter_prefixes) and _is_path(name):
                 return Filter(name, "any")
         raise FilterProblem(

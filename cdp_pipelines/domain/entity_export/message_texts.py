@@ -70,6 +70,7 @@ class Texts:
     holds_nothing: str
     split: str
     linked: str
+    served_again: str
     failed: str
     reason: str
     try_again: str
@@ -103,6 +104,7 @@ ENGLISH: Final = Texts(
     split="The export holds {rows}. It was split into {count} files; the manifest {file} lists them with their sizes "
     "and checksums.",
     linked="Please download it with the link below.",
+    served_again="Nothing has changed since {when}, so this is the file that was made then for an earlier export.",
     failed="The {export} export you asked for could not be finished, and no file was made.",
     reason="What went wrong: {reason}",
     try_again="Please try again. If it fails again, contact support and give them the reference below.",
@@ -137,6 +139,8 @@ INDONESIAN: Final = Texts(
     split="Ekspor ini berisi {rows}. Ekspor dibagi menjadi {count} file; manifes {file} mencantumkan semuanya beserta "
     "ukuran dan checksum-nya.",
     linked="Silakan unduh melalui tautan di bawah.",
+    served_again="Tidak ada yang berubah sejak {when}, jadi ini adalah file yang dibuat saat itu untuk ekspor "
+    "sebelumnya.",
     failed="Ekspor {export} yang Anda minta tidak dapat diselesaikan, dan tidak ada file yang dibuat.",
     reason="Penyebabnya: {reason}",
     try_again="Silakan coba lagi. Jika tetap gagal, hubungi tim dukungan dan sertakan nomor referensi di bawah.",

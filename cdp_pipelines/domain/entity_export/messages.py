@@ -46,6 +46,7 @@ class MessageFacts:
 
     With `parts`, `file_name` and `link` are the manifest's, and `size_bytes` is that of all parts. `file_format` is
     `CSV` and the like, `compression` `gzip` or None. `schedule_name` is set when nobody asked for it in person.
+    `made_at` is set when the file was made for an earlier export, and serves again.
     `failure_reason` and `warnings` are texts for people.
     """
 
@@ -62,6 +63,7 @@ class MessageFacts:
     file_format: str = ""
     compression: str | None = None
     parts: tuple[FilePart, ...] = ()
+    made_at: datetime | None = None
     schedule_name: str | None = None
     failure_reason: str | None = None
     warnings: tuple[str, ...] = ()
@@ -99,8 +101,9 @@ def _about_file(facts: MessageFacts, texts: Texts, noun: Noun) -> tuple[str, ...
         one=noun.one,
         count=number_text(len(facts.parts), texts.language),
     )
+    served = (texts.served_again.format(when=_moment(facts.made_at, facts, texts)),) if facts.made_at else ()
     # Of several files, the links speak for themselves.
-    return (holds, texts.linked) if web_link(facts.link) and not facts.parts else (holds,)
+    return (holds, *served, texts.linked) if web_link(facts.link) and not facts.parts else (holds, *served)
 
 
 def _about_failure(facts: MessageFacts, texts: Texts, noun: Noun) -> tuple[str, ...]:

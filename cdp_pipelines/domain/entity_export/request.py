@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,7 @@ from cdp_pipelines.domain.entity_export.entities import Entity, Field, Filter
 from cdp_pipelines.domain.entity_export.filter_values import MAX_VALUES, Comparison
 from cdp_pipelines.domain.entity_export.filters import Condition, FilterNode, FilterProblem, Group, parse_filters
 from cdp_pipelines.domain.timezones import resolve_timezone
+from cdp_pipelines.domain.values.instants import to_utc
 
 CHANNELS: Final = ("API", "WEBSITE")
 PARAMETERS: Final = (
@@ -35,7 +36,7 @@ PARAMETERS: Final = (
 MAX_FIELDS: Final = 200
 MAX_FIELD_NAME: Final = 200
 DEFAULT_FORMAT: Final[FileFormat] = "CSV"
-CACHE_VERSION: Final = 1
+CACHE_VERSION: Final = 2
 """Raise it when the same request on the same data would give another file."""
 
 _EXPORT_ID: Final = re.compile(r"exp_[0-9A-Za-z_-]{1,64}")
@@ -215,8 +216,7 @@ def _order(entity: Entity, raw: object) -> Order | None:
             f"{', '.join(allowed)}.",
             allowed_order=[sign + key for key in allowed for sign in ("", "-")],
         )
-    by = next((each for each in entity.fields if each.name == name), None) or Field(name)
-    return Order(by, descending=str(raw).startswith("-"))
+    return Order(entity.ordered_by(name), descending=str(raw).startswith("-"))
 
 
 def _filters(entity: Entity, parameters: Mapping[str, Any], now: datetime, zone: ZoneInfo) -> FilterNode | None:
@@ -244,7 +244,8 @@ def _campaigns(entity: Entity, parameters: Mapping[str, Any]) -> FilterNode | No
         isinstance(value, str) and 0 < len(value) <= _LONGEST_TEXT for value in asked
     ):
         raise FilterProblem("campaign_ids", f"must be a list of at most {MAX_VALUES:,} campaign ids")
-    return Condition(Filter("campaign_ids", paths=("campaign_id",)), tuple(Comparison("eq", v) for v in asked))
+    field = next((each for each in entity.fields if each.name == "campaign_id"), Field("campaign_id"))
+    return Condition(Filter.of("campaign_ids", field), tuple(Comparison("eq", value) for value in asked))
 
 
 def _zone(raw: object) -> ZoneInfo:
@@ -261,18 +262,26 @@ def _asked_at(document: Mapping[str, Any]) -> datetime:
     at = document.get("created_at")
     if not isinstance(at, datetime):
         raise _invalid("created_at", "must be a date")
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return to_utc(at)
+
+
+def is_export_id(raw: object) -> bool:
+    """Whether this can be an export's id."""
+    return isinstance(raw, str) and _EXPORT_ID.fullmatch(raw) is not None
 
 
 def _export_id(raw: object) -> str:
-    if not isinstance(raw, str) or not _EXPORT_ID.fullmatch(raw):
+    if not isinstance(raw, str) or not is_export_id(raw):
         raise _invalid("id", "must be `exp_` and up to 64 letters, digits, - and _")
     return raw
 
 
 def _email(document: Mapping[str, Any]) -> str:
-    email = _text(document, "email")
-    if email and not is_email_address(email):
+    raw = document.get("email")
+    email = raw.strip() if isinstance(raw, str) else raw
+    if email is None or email == "":
+        return ""
+    if not isinstance(email, str) or not is_email_address(email):
         raise _invalid("email", "must be one e-mail address")
     return email
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from cdp_pipelines.domain.cells import SheetColumn, XlsxCell
 from cdp_pipelines.domain.entity_export.delivery import FileFormat
-from cdp_pipelines.domain.entity_export.entities import METADATA_PREFIX, Field
+from cdp_pipelines.domain.entity_export.entities import Field, Keys, ways
 from cdp_pipelines.domain.formula_guard import guard_beside_numbers, guard_csv, guard_text, guard_xlsx
 from cdp_pipelines.domain.values import moments, numbers
 from cdp_pipelines.domain.values.columns import CellsOf, cells_of, csv_texts, xlsx_texts
@@ -22,9 +22,6 @@ from cdp_pipelines.domain.values.texts import text_writer
 Document: TypeAlias = Mapping[str, Any]
 Getter: TypeAlias = Callable[[Sequence[Document]], list[Any]]
 Columns: TypeAlias = list[list[Any]]
-
-BROUGHT: Final = "@"
-"""Where a row carries what joins and aggregates brought: `{"@": {"customer": {...}}}`. Paths call it `@customer`."""
 
 _WIDTHS: Final = {"number": 14.0, "instant": 24.0, "day": 12.0, "boolean": 10.0, "json": 40.0}
 
@@ -129,9 +126,12 @@ _KINDS: Final[dict[FileFormat, Callable[[ZoneInfo], dict[str, CellsOf[Any]]]]] =
 
 def _getter(field: Field) -> Getter:
     """Takes the column of a field out of documents; None where there is nothing."""
-    if field.name.startswith(METADATA_PREFIX):
-        return _metadata_getter(field.name.removeprefix(METADATA_PREFIX))
-    first, *rest = [_finder(path) for path in field.places]
+    return first_present(field.places)
+
+
+def first_present(paths: Sequence[str]) -> Getter:
+    """Takes the first value that is not null at these paths out of each of many documents."""
+    first, *rest = [_finder(keys) for keys in ways(paths)]
 
     def column(documents: Sequence[Document]) -> list[Any]:
         # A place at a time: most fields are found in one for all rows, and then the others are not looked at.
@@ -147,32 +147,17 @@ def _getter(field: Field) -> Getter:
     return column
 
 
-def _finder(path: str) -> Callable[[Document], Any]:
-    """Takes the value at a path out of a document; the driver's objects are dicts, and what is none has no parts."""
-    parts = (BROUGHT, *path[1:].split(".")) if path.startswith("@") else tuple(path.split("."))
-    if len(parts) == 1:
-        return methodcaller("get", parts[0])
-    *before, last = parts
+def _finder(keys: Keys) -> Callable[[Document], Any]:
+    """Takes the value below keys out of a document; the driver's objects are dicts, and what is none has no parts."""
+    if len(keys) == 1:
+        return methodcaller("get", keys[0])
+    *before, last = keys
 
     def find(document: Any) -> Any:
-        for part in before:
-            document = document.get(part)
+        for key in before:
+            document = document.get(key)
             if not isinstance(document, dict):
                 return None
         return document.get(last)
 
     return find
-
-
-def _metadata_getter(key: str) -> Getter:
-    """One value of the metadata. A key may hold points itself; else they lead into objects."""
-    nested = _finder(key)
-
-    def value_of(document: Document) -> Any:
-        metadata = document.get("metadata")
-        if not isinstance(metadata, dict):
-            return None
-        value = metadata.get(key)
-        return nested(metadata) if value is None and "." in key else value
-
-    return lambda documents: [value_of(document) for document in documents]

@@ -46,7 +46,7 @@ class WebhookMessage:
 
 
 def message_of(export: Mapping[str, Any]) -> WebhookMessage:
-    """The notice about an ended `exports` document.
+    """The notice about an ended `exports` document. `cached` and `made_at` are there if an earlier file serves again.
 
     `{type, timestamp, data: {id, exported_object, status, record_count, size_bytes, sha256, url?, expires_at?,
     error?: {code, message}}}`; `timestamp` is when it ended, counts are null where there is no file.
@@ -57,7 +57,10 @@ def message_of(export: Mapping[str, Any]) -> WebhookMessage:
     event = _EVENTS.get(str(export.get("status")))
     if event is None:
         raise ValueError("an export that has not ended has no notice")
-    identity = f"{export.get('company_sso_id')}:{export.get('id')}:{event}"
+    export_id = export.get("id")
+    # A request may have been refused for its id; others may have been for the same one.
+    named = export_id if isinstance(export_id, str) and export_id else repr(export.get("_id"))
+    identity = f"{export.get('company_sso_id')}:{named}:{event}"
     payload = {
         "type": event,
         "timestamp": _instant(export.get("ended_at") or export.get("updated_at")),
@@ -73,6 +76,9 @@ def _data(export: Mapping[str, Any], event: WebhookEvent) -> dict[str, Any]:
     result: Mapping[str, Any] = (export.get("result") if event == "export.done" else None) or {}
     data = {name: export.get(name) for name in ("id", "exported_object", "status")}
     data |= {name: result.get(name) for name in ("record_count", "size_bytes", "sha256")}
+    if result.get("cached") is True:
+        data["cached"] = True
+        data["made_at"] = _instant(result.get("made_at"))
     if result.get("url"):
         data["url"] = result["url"]
     if result.get("expires_at"):
@@ -81,6 +87,8 @@ def _data(export: Mapping[str, Any], event: WebhookEvent) -> dict[str, Any]:
     if event == "export.error":
         error = error if isinstance(error, Mapping) else {}
         data["error"] = {"code": error.get("code"), "message": program_message(error, export.get("locale"))}
+        if export.get("schedule_switched_off") is True:
+            data["schedule_switched_off"] = True
     return data
 
 

@@ -3,7 +3,6 @@
 BSON values are known by what they can do (`to_decimal`, `as_datetime`), so that no driver is imported.
 """
 
-import base64
 import math
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -12,6 +11,7 @@ from typing import Any, Final
 
 from cdp_pipelines.domain.values.moments import IsoOf, far_instant, to_instant
 from cdp_pipelines.domain.values.numbers import plain, to_decimal
+from cdp_pipelines.domain.values.others import other_text, reference
 
 _MAX_DEPTH: Final = 100
 
@@ -31,10 +31,11 @@ class NativeWriter:
         if kind is str or kind is int or kind is bool or value is None:
             return value
         if kind is float:
-            return value if math.isfinite(value) else str(value)
+            return value + 0.0 if math.isfinite(value) else plain(value)  # -0.0 becomes 0.0
         if isinstance(value, Mapping | list | tuple):
             return self._nested(value, depth + 1) if depth < _MAX_DEPTH else str(value)
-        return self._scalar(value)
+        referred = reference(value)
+        return self.native(referred, depth) if referred is not None else self._scalar(value)
 
     def _nested(self, value: Any, depth: int) -> Any:
         if isinstance(value, Mapping):
@@ -47,20 +48,18 @@ class NativeWriter:
             return str(value)
         if isinstance(value, int) and not callable(getattr(value, "as_datetime", None)):
             return int(value)
-        if isinstance(value, bytes | bytearray):
-            return base64.b64encode(value).decode("ascii")
         if isinstance(value, date) and not isinstance(value, datetime):
             return value.isoformat()
         decimal = to_decimal(value)
         if decimal is not None:
             return _exact(decimal)
         instant = to_instant(value)
-        return self._iso(instant) if instant is not None else far_instant(value) or str(value)
+        return self._iso(instant) if instant is not None else far_instant(value) or other_text(value)
 
 
 def _exact(decimal: Decimal) -> int | float | str:
     if not decimal.is_finite():
-        return str(decimal)
+        return plain(decimal)
     if decimal == decimal.to_integral_value() and abs(decimal) < 2**63:
         return int(decimal)
     double = float(decimal)

@@ -7,7 +7,7 @@ rounded: its callers write it as text, unchanged. Not here: dates (`moments.py`)
 import math
 import re
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any, Final, TypeAlias
 
 from cdp_pipelines.domain.cells import CellStyle, XlsxCell, styled
@@ -30,6 +30,9 @@ _MAX_DECIMALS: Final = 15
 _MAX_MONEY_STYLES: Final = 120
 # A double reaches 308; a BSON decimal reaches 6,144, which nobody wants to read digit by digit.
 _MAX_PLAIN_EXPONENT: Final = 330
+
+# A decimal has 34 digits; with a double beside it a sum may need some more.
+_SUM_DIGITS: Final = 400
 
 _PLAIN_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _CURRENCY_CODE: Final = re.compile(r"[A-Za-z]{2,5}")
@@ -64,9 +67,25 @@ def to_decimal(value: Any) -> Decimal | None:
     return found if isinstance(found, Decimal) else None
 
 
+def exact_sum(number: Any, of_decimals: Any) -> Any:
+    """The sum of integers and doubles and of decimals, each added up apart, by the digits that each is written with.
+
+    Without decimals it is what it was, and without a finite number on either side nothing is gained by digits.
+    """
+    decimals = to_decimal(of_decimals)
+    if decimals is None:
+        return number
+    if not decimals.is_finite() or not math.isfinite(number):
+        return float(number) + float(decimals) if not decimals.is_snan() else float("nan")
+    with localcontext(prec=_SUM_DIGITS):
+        return decimals + Decimal(plain(number))
+
+
 def plain(number: Number) -> str:
-    """Digits only: no grouping, no exponent, no `.0` (`-0` is `0`); NaN and infinities by their names."""
+    """Digits only: no grouping, no exponent, no `.0` (`-0` is `0`); else `NaN`, `Infinity` or `-Infinity`."""
     if isinstance(number, float):
+        if number - number != 0.0:
+            return _nameless(number)
         text = repr(number)
         if "e" not in text:
             if text[-2:] != ".0":
@@ -75,7 +94,9 @@ def plain(number: Number) -> str:
         number = Decimal(text)
     elif isinstance(number, int):
         return str(number)
-    if not number.is_finite() or abs(number.adjusted()) > _MAX_PLAIN_EXPONENT:
+    if not number.is_finite():
+        return _nameless(number)
+    if abs(number.adjusted()) > _MAX_PLAIN_EXPONENT:
         return str(number)
     return _trimmed(f"{number:f}")
 
@@ -185,6 +206,13 @@ def _grouped(number: Number) -> str:
     if isinstance(number, int):
         return f"{number:,}"
     return _trimmed(f"{number if isinstance(number, Decimal) else Decimal(repr(number)):,f}")
+
+
+def _nameless(number: float | Decimal) -> str:
+    """One word whatever type it was: a double says `nan`, a decimal `sNaN` or `NaN123`."""
+    if (isinstance(number, Decimal) and number.is_nan()) or number != number:
+        return "NaN"
+    return "Infinity" if number > 0 else "-Infinity"
 
 
 def _trimmed(digits: str) -> str:

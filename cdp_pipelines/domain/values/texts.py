@@ -4,8 +4,8 @@ Every text that came from data passes the formula guard here; numbers, dates and
 BSON values are known by what they can do (`to_decimal`, `as_datetime`), so that no driver is imported.
 """
 
-import base64
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from cdp_pipelines.domain.values.moments import IsoOf, far_instant, to_instant
 from cdp_pipelines.domain.values.numbers import plain, to_decimal, to_number
+from cdp_pipelines.domain.values.others import other_text, reference
 
 Guard: TypeAlias = Callable[[str], str]
 TextOf: TypeAlias = Callable[[Any], str]
@@ -38,8 +39,12 @@ def text_writer(guard: Guard, iso: IsoOf) -> TextOf:
             # It begins with a bracket or a brace, and of the separators only one stands in JSON as it is.
             text = to_json(value)
             return text if text[0] in "[{" and ";" not in text else guard(text)
+        written = _scalar(value, iso)
+        if written is not None:
+            return written
+        referred = reference(value)
         # Base64 may begin with a plus, and anything may stand in what an unknown type prints.
-        return _scalar(value, iso) or guard(_opaque(value))
+        return guard(to_json(referred) if referred is not None else other_text(value))
 
     return text_of
 
@@ -95,18 +100,14 @@ def _scalar(value: Any, iso: IsoOf) -> str | None:
     return far_instant(value) if instant is None else iso(instant)
 
 
-def _opaque(value: Any) -> str:
-    return base64.b64encode(value).decode("ascii") if isinstance(value, bytes | bytearray) else str(value)
-
-
 def _json_writer(iso: IsoOf) -> TextOf:
     def other(part: Any) -> Any:
         if isinstance(part, Mapping):
             return dict(part)
-        return _scalar(part, iso) or _opaque(part)
+        return _scalar(part, iso) or reference(part) or other_text(part)
 
     # One encoder for the whole file: `json.dumps` would make one for every cell.
-    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=other).encode
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=other, allow_nan=False).encode
 
     def to_json(value: Any) -> str:
         if type(value) is list and value:
@@ -119,7 +120,25 @@ def _json_writer(iso: IsoOf) -> TextOf:
                 return f'["{inside}"]'
         try:
             return encode(value)
-        except (TypeError, ValueError, RecursionError):
+        except ValueError:
+            # JSON has no NaN and no infinities; nothing but a value with one pays for looking at every part.
+            try:
+                return encode(_named(value))
+            except (TypeError, ValueError, RecursionError):
+                return str(value)
+        except (TypeError, RecursionError):
             return str(value)
 
     return to_json
+
+
+def _named(value: Any) -> Any:
+    """The value with names for its numbers that are none, as texts."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else plain(float(value))
+    if isinstance(value, Mapping):
+        return {key: _named(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_named(part) for part in value]
+    referred = reference(value)
+    return value if referred is None else _named(referred)

@@ -2,13 +2,14 @@
 
 import dagster as dg
 
+from cdp_pipelines.pipelines.activity_logs.checks import EVALUATIONS
 from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS, ASSET_NAME
 from cdp_pipelines.pipelines.activity_logs.ops import enrich_associations
 from cdp_pipelines.pipelines.migrations.config import COVERAGE_ASSET_NAME
 from cdp_pipelines.pipelines.migrations.steps import steps_of
 from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
 
-_STEPS = steps_of(ACTIVITY_LOGS)
+_STEPS = steps_of(ACTIVITY_LOGS, EVALUATIONS)
 
 
 @dg.graph_asset(

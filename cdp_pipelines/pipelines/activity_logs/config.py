@@ -8,6 +8,7 @@ from pydantic import Field
 from cdp_pipelines.domain.activity_logs.enrichment import TOLERANCE_SECONDS
 from cdp_pipelines.domain.companies import FLAG_ACTIVITY_LOGS, Company
 from cdp_pipelines.domain.migrations import COMPLETED
+from cdp_pipelines.domain.outcomes import DEGRADED_ACTOR
 from cdp_pipelines.pipelines.migrations.hold import Hold
 from cdp_pipelines.pipelines.migrations.kinds import MigrationKind
 from cdp_pipelines.pipelines.migrations.services import MigrationServices
@@ -60,5 +61,7 @@ ACTIVITY_LOGS: Final = MigrationKind(
     halted_event="crm_activity_logs_migration_halted",
     completed_event="crm_activity_logs_migration_completed",
     rows_a_shard=500_000,
+    person="actor",
+    degraded_reason=DEGRADED_ACTOR,
     after_replay=_after_replay,
 )

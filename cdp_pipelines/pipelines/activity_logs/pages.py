@@ -3,23 +3,35 @@
 The same code serves migrating, reconciling, enriching and replaying, so that they cannot disagree.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
 from typing import Any, Final
 
-from cdp_pipelines.domain.activity_logs.actors import ACTOR_LIVE, ACTOR_NAMED, ACTOR_SYSTEM, is_user, known_actors
+from cdp_pipelines.domain.activity_logs.actors import (
+    ACTOR_LIVE,
+    ACTOR_NAMED,
+    ACTOR_SYSTEM,
+    ACTOR_UNRESOLVED,
+    is_user,
+    known_actors,
+)
 from cdp_pipelines.domain.activity_logs.audits import Audit
 from cdp_pipelines.domain.activity_logs.categories import CategoryTable, read_category_table
 from cdp_pipelines.domain.activity_logs.transform import (
+    POST_SYNC_LIVE_FEED,
     Draft,
     Settled,
     begin,
+    describe,
     finish,
     settle,
 )
+from cdp_pipelines.domain.activity_logs.watermark import FeedMark, feed_mark
 from cdp_pipelines.domain.companies import Company
 from cdp_pipelines.domain.failures import RowFailure, excerpt
-from cdp_pipelines.domain.outcomes import Outcome, Ready, Skipped
-from cdp_pipelines.pipelines.activity_logs.seam import SeamComparing
+from cdp_pipelines.domain.outcomes import DEGRADED_ACTOR, Outcome, Ready, Skipped
+from cdp_pipelines.pipelines.activity_logs.seam import SeamComparing, unrecorded
 from cdp_pipelines.pipelines.migrations.services import MigrationServices
 from cdp_pipelines.pipelines.migrations.source import MigrationSource, Overview
 from cdp_pipelines.pipelines.migrations.users import UserDirectory
@@ -31,6 +43,7 @@ from cdp_pipelines.stores.contact_links import ContactLinks
 
 _USUAL: Final = frozenset({ACTOR_LIVE, ACTOR_NAMED, ACTOR_SYSTEM})
 """The cases of actors that nobody needs to be told of."""
+_DEGRADED: Final = (ACTOR_UNRESOLVED, DEGRADED_ACTOR)
 
 
 class AuditSource(MigrationSource):
@@ -38,6 +51,7 @@ class AuditSource(MigrationSource):
 
     def __init__(self, services: MigrationServices, company: Company, request_id: object) -> None:
         self.company_sso_id = company.company_sso_id
+        self._jobs = services.jobs
         self.documents: ActivityLogs = ActivityLogs(services.database, company.company_sso_id)
         self.crm: CrmDatabase = services.crm(company)
         self.table: CategoryTable = read_category_table(
@@ -45,15 +59,25 @@ class AuditSource(MigrationSource):
         )
         self.contacts = ContactLinks(services.database, company.company_sso_id)
         self.users = UserDirectory(
-            self.crm.users, lambda: services.launchpad(company.company_sso_id, request_id=str(request_id or ""))
+            self.crm.users,
+            lambda: services.launchpad(company.company_sso_id, request_id=str(request_id or "")),
+            memory=services.user_memory,
         )
 
-    def overview(self, job: Mapping[str, Any]) -> Overview:
+    def overview(self, job: Mapping[str, Any], *, after: int = 0) -> Overview:
         """See `MigrationSource.overview`. The job keeps the types and the earliest instant."""
         since = job["options"]["date_range_start"]
-        found = self.crm.audit_overview(since)
-        facts = {"scope": list(found.auditable_types), "cutoff": since or found.first_created_at}
+        found = self.crm.audit_overview(since, after=after)
+        facts = {
+            "scope": sorted({*(job.get("scope") or ()), *found.auditable_types}),
+            "cutoff": since or job.get("cutoff") or found.first_created_at,
+        }
         return Overview(found.total, found.first_id, found.last_id, facts)
+
+    def edges(self, job: Mapping[str, Any], overview: Overview, shards: int) -> Sequence[int]:
+        """See `MigrationSource.edges`."""
+        cutoff = job["options"]["date_range_start"]
+        return self.crm.audit_edges(cutoff, first=overview.first_id, last=overview.last_id, parts=shards)
 
     def pages(
         self, job: Mapping[str, Any], *, after: int, to: int, page_rows: int
@@ -86,15 +110,45 @@ class AuditSource(MigrationSource):
             if isinstance(item, Settled) and item.audit.user_id is not None and is_user(item.audit)
         }
         users = self.users.users(ids)
-        actors = known_actors(users, self.users.sso_ids(users.values()))
+        sso_ids = self.users.sso_ids(users.values())
+        actors = known_actors(users, sso_ids, self.users.unanswered(users.values(), sso_ids))
         outcomes: list[Outcome] = []
         for item in settled:
             if not isinstance(item, Settled):
                 outcomes.append(item)
                 continue
             document, case = finish(item, actors)
-            outcomes.append(Ready(document, item.notes if case in _USUAL else (case, *item.notes)))
+            degraded = case == DEGRADED_ACTOR
+            of_actor: tuple[str, ...] = () if case in _USUAL else _DEGRADED if degraded else (case,)
+            outcomes.append(Ready(document, (*of_actor, *item.notes), DEGRADED_ACTOR if degraded else None))
         return outcomes
+
+    def unfed(self, rows: Sequence[Audit], outcomes: Sequence[Outcome]) -> Collection[int]:
+        """Of the audits left to the live feed, those of which it has no record; one query a page at most."""
+        late = [
+            row
+            for row, outcome in zip(rows, outcomes, strict=True)
+            if isinstance(outcome, Skipped) and outcome.reason == POST_SYNC_LIVE_FEED
+        ]
+        if not late or not self._has_live_feed:
+            return {row.id for row in late}
+        marks = [mark for row in late if (mark := self._mark_of(row)) is not None]
+        return unrecorded(self.documents, marks)
+
+    @cached_property
+    def _has_live_feed(self) -> bool:
+        return self.documents.has_live_feed()
+
+    def _mark_of(self, audit: Audit) -> FeedMark | None:
+        draft = begin(audit, self.table)
+        if not isinstance(draft, Draft) or draft.person_id is None or audit.created_at is None:
+            return None
+        contact = self.contacts.find({draft.person_id}).get(draft.person_id)
+        if contact is None:
+            return None
+        described = describe(draft, contact, self.table, self.company_sso_id)
+        document = described.document if isinstance(described, Settled) else None
+        return feed_mark(audit.id, contact.customer_id, audit.created_at, document)
 
     def noticed(self) -> Mapping[str, int]:
         """The launchpad's outages, and texts of the CRM that are of no known encoding."""
@@ -115,7 +169,15 @@ class AuditSource(MigrationSource):
 
     def comparing(self, kept: Mapping[str, Any] | None) -> SeamComparing:
         """See `MigrationSource.comparing`."""
-        return SeamComparing(kept)
+        return SeamComparing(kept, self._migrated_since)
+
+    def _migrated_since(self) -> datetime | None:
+        """When the company's first migration began, asked once and only for documents that somebody wrote since."""
+        return self._first_began
+
+    @cached_property
+    def _first_began(self) -> datetime | None:
+        return self._jobs.first_began(self.company_sso_id)
 
     def close(self) -> None:
         """Give the connection back."""

@@ -144,8 +144,8 @@ def purge(services: ExportServices, document: Document, *, by: str) -> None:
         CdpError: the object store or MongoDB did not answer; nothing is said to be purged then.
     """
     job_id, company = document["job_id"], document["company_sso_id"]
-    if document.get("object_key"):
-        services.object_store().delete(document["object_key"])
+    for key in services.jobs.own_files(document):
+        services.object_store().delete(key)
     services.records.purge(job_id, company)
     services.jobs.purge(job_id, company, now=services.now())
     services.records.audit(job_id, company, "purged", {"purged_by": by}, now=services.now())

@@ -14,14 +14,15 @@ from cdp_pipelines.domain.contact_export.delivery import (
 )
 from cdp_pipelines.domain.contact_export.messages import MessageFacts, compose, message_id, notification_text
 from cdp_pipelines.domain.contact_export.request import FileFormat
-from cdp_pipelines.domain.errors import CdpError, PermanentFailure
+from cdp_pipelines.domain.errors import PermanentFailure
 from cdp_pipelines.domain.events import event_line
 from cdp_pipelines.domain.failure_words import failure_reason
+from cdp_pipelines.domain.object_keys import marked_random
 from cdp_pipelines.domain.timezones import resolve_timezone
 from cdp_pipelines.pipelines.alerting import alert_once
 from cdp_pipelines.pipelines.contact_export.services import ExportServices
 from cdp_pipelines.pipelines.exports.heartbeat import Beat
-from cdp_pipelines.pipelines.exports.notices import send_once
+from cdp_pipelines.pipelines.exports.notices import send_once, try_once
 from cdp_pipelines.resources.email_message import Attachment, OutgoingEmail
 from cdp_pipelines.resources.export_history import ExportHistoryRow
 from cdp_pipelines.resources.notifications import Notification
@@ -40,8 +41,10 @@ def store_file(services: ExportServices, document: Document, path: Path, beat: B
     knows of.
     """
     file_format = _format_of(path)
-    key = document.get("object_key") or object_key(
-        beat.company_sso_id, file_format, now=services.now(), random_part=secrets.token_hex(8)
+    owner, kept = services.jobs.key_owner(document), services.jobs.own_files(document)
+    random_part = marked_random(owner.mark, secrets.token_hex(8))
+    key = owner.require(
+        kept[0] if kept else object_key(beat.company_sso_id, file_format, now=services.now(), random_part=random_part)
     )
     beat(object_key=key)
     store = services.object_store()
@@ -144,12 +147,14 @@ def notify(services: ExportServices, document: Document, variant: EmailVariant) 
         company_sso_id=company,
         request_id=job_id,
     )
-    try:
-        if services.deliveries.begin(job_id, company, "notification", variant, now=services.now()):
-            services.notifications().publish(notification)
-            services.deliveries.mark(job_id, "notification", "sent")
-    except CdpError as exc:
-        logger.warning("[%s] in-app notification not published: %s", job_id, exc.code)
+    try_once(
+        services,
+        job_id,
+        company,
+        "notification",
+        variant,
+        publish=lambda: services.notifications().publish(notification),
+    )
 
 
 def register_history(services: ExportServices, document: Document, status: str) -> None:
@@ -166,12 +171,18 @@ def register_history(services: ExportServices, document: Document, status: str) 
         expires_at=result.get("expires_at"),
     )
     services.records.keep_history(job_id, company, row.as_document(), now=services.now())
-    try:
-        if not services.deliveries.begin(job_id, company, "history", status, now=services.now()):
-            return
-        outcome: str = services.export_history().register(row, request_id=job_id)
-        services.deliveries.mark(job_id, "history", "sent")
-    except CdpError as exc:
-        outcome = f"failed:{exc.code}"
-        alert_once(services, f"export_history_failed:{exc.code}", f"Export history register failed ({exc.code}).")
+    outcome = try_once(
+        services,
+        job_id,
+        company,
+        "history",
+        status,
+        publish=lambda: services.export_history().register(row, request_id=job_id),
+    )
+    if outcome is None:
+        return
+    _, failed, code = outcome.partition("failed:")
+    # A wrong setting was named already.
+    if failed and not code.startswith("SETTING_"):
+        alert_once(services, f"export_history_failed:{code}", f"Export history register failed ({code}).")
     logger.info(event_line("cdp_export_history_registered", request_id=job_id, company_sso_id=company, result=outcome))

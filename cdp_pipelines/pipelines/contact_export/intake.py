@@ -8,10 +8,13 @@ from typing import Any
 
 from cdp_pipelines.domain.admission import Admitted, Rejected
 from cdp_pipelines.domain.contact_export.admission import ExportFacts, admit
+from cdp_pipelines.domain.contact_export.fields import choose_columns
 from cdp_pipelines.domain.contact_export.request import ExportRequest
+from cdp_pipelines.domain.errors import CdpError
 from cdp_pipelines.domain.events import event_line
 from cdp_pipelines.pipelines.contact_export.services import ExportServices
 from cdp_pipelines.pipelines.exports.ending import refused
+from cdp_pipelines.stores.contacts import ContactReader
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +60,36 @@ def reject(services: ExportServices, document: Mapping[str, Any], rejected: Reje
     """End a queued request as rejected and tell the events of it; False when it had moved on."""
     if not services.jobs.reject(document["_id"], rejected, now=now):
         return False
+    tell_of_refusal(services, document, rejected)
+    return True
+
+
+def tell_of_acceptance(services: ExportServices, request: ExportRequest) -> None:
+    """The event of an admitted request: how much it asks for, as far as that can be known at once."""
+    company, count, fields = request.company_sso_id, None, 0
+    layout_id = request.layout_id
+    try:
+        layout_id = layout_id or services.companies.default_layout_id(company)
+        count = ContactReader(services.database, company).count_soon(request.selection)
+        properties = services.companies.layout_fields(company, layout_id) if layout_id is not None else []
+        fields = len(choose_columns(properties, request.selected_fields).columns)
+    except CdpError as exc:
+        logger.warning("[%s] what was asked for could not be counted (%s)", request.job_id, exc.code)
+    logger.info(
+        event_line(
+            "cdp_export_customer_triggered",
+            request_id=request.job_id,
+            company_sso_id=company,
+            contact_count=count,
+            field_count=fields,
+            layout_id=layout_id,
+            format=request.file_format,
+        )
+    )
+
+
+def tell_of_refusal(services: ExportServices, document: Mapping[str, Any], rejected: Rejected) -> None:  # noqa: ARG001
+    """A refused request in events; never what it asked for, which may be anything."""
     job_id, company = _text(document.get("job_id")), _text(document.get("company_sso_id"))
     logger.info(
         event_line("cdp_export_customer_rejected", request_id=job_id, company_sso_id=company, code=rejected.code)
@@ -70,7 +103,6 @@ def reject(services: ExportServices, document: Mapping[str, Any], rejected: Reje
                 attempted_count=rejected.details["attempted_count"],
             )
         )
-    return True
 
 
 def _text(value: object) -> str:

@@ -12,17 +12,16 @@ import dagster as dg
 
 from cdp_pipelines.domain.contact_export.delivery import Outcome, outcome_of, variant_of
 from cdp_pipelines.domain.errors import CancelRequested, PermanentFailure
-from cdp_pipelines.domain.events import event_line
 from cdp_pipelines.domain.people_words import all_in_language
 from cdp_pipelines.pipelines.contact_export import conclude, intake
 from cdp_pipelines.pipelines.contact_export.config import LoadRequestConfig
 from cdp_pipelines.pipelines.contact_export.deliver import notify, send_email, store_file
 from cdp_pipelines.pipelines.contact_export.kind import CONTACT_EXPORT
-from cdp_pipelines.pipelines.contact_export.render import Plan, plan_export, render
+from cdp_pipelines.pipelines.contact_export.render import plan_export, render
 from cdp_pipelines.pipelines.contact_export.services import ContactExportResource, ExportServices
 from cdp_pipelines.pipelines.exports.config import PASSING
 from cdp_pipelines.pipelines.exports.ending import ending_badly
-from cdp_pipelines.pipelines.exports.heartbeat import Beat, beat_of, owned_document
+from cdp_pipelines.pipelines.exports.heartbeat import beat_of, owned_document
 from cdp_pipelines.pipelines.exports.taking import still_admitted, take
 from cdp_pipelines.resources.work_directory import WorkDirectoryResource
 
@@ -51,6 +50,7 @@ def load_request(
     with ending_badly(CONTACT_EXPORT, services, document, beat_of(context, services, request_id)):
         if _was_concluded(context, services, document):
             return
+        services.limits.check()
         if not still_admitted(CONTACT_EXPORT, services, document):
             return
     yield dg.Output(request_id)
@@ -85,7 +85,13 @@ def render_file(
     document = owned_document(services, beat)
     with ending_badly(CONTACT_EXPORT, services, document, beat):
         plan = plan_export(services, intake.reread(services, document))
-        _announce(plan, beat, document.get("locale"))
+        as_read: dict[str, Any] = {
+            "exported_fields": [column.field.name for column in plan.columns],
+            "exported_layout_id": plan.layout_id,
+        }
+        services.jobs.keep(document, **as_read)
+        warnings = all_in_language(plan.warnings, document.get("locale"))
+        beat(matched_count=plan.matched_count, truncated=plan.truncated, warnings=warnings, **as_read)
         path, tally, file_warnings = render(services, plan, work_directory.path(), beat)
         beat(
             total_records=tally.total,
@@ -99,27 +105,6 @@ def render_file(
                 "NO_CONTACT_FOUND", f"None of the {tally.total:,} customers asked for could be exported."
             )
     yield dg.Output({"job_id": request_id, "path": str(path)})
-
-
-def _announce(plan: Plan, beat: Beat, locale: object) -> None:
-    beat(
-        matched_count=plan.matched_count,
-        truncated=plan.truncated,
-        warnings=all_in_language(plan.warnings, locale),
-        exported_fields=[column.field.name for column in plan.columns],
-        exported_layout_id=plan.layout_id,
-    )
-    logger.info(
-        event_line(
-            "cdp_export_customer_triggered",
-            request_id=beat.job_id,
-            company_sso_id=beat.company_sso_id,
-            contact_count=plan.matched_count,
-            field_count=len(plan.columns),
-            layout_id=plan.layout_id,
-            format=plan.request.file_format,
-        )
-    )
 
 
 @dg.op(

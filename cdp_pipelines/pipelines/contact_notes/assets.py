@@ -2,12 +2,13 @@
 
 import dagster as dg
 
+from cdp_pipelines.pipelines.contact_notes.checks import EVALUATIONS
 from cdp_pipelines.pipelines.contact_notes.config import ASSET_NAME, CONTACT_NOTES
 from cdp_pipelines.pipelines.migrations.config import COVERAGE_ASSET_NAME
 from cdp_pipelines.pipelines.migrations.steps import steps_of
 from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
 
-_STEPS = steps_of(CONTACT_NOTES)
+_STEPS = steps_of(CONTACT_NOTES, EVALUATIONS)
 
 
 @dg.graph_asset(

@@ -12,7 +12,7 @@ from cdp_pipelines.domain.contact_notes.transform import (
 )
 from cdp_pipelines.domain.errors import ConfigurationError
 from cdp_pipelines.domain.migrations import COMPLETED_SUCCESS
-from cdp_pipelines.domain.outcomes import GONE_FROM_SOURCE
+from cdp_pipelines.domain.outcomes import DEGRADED_OWNER, GONE_FROM_SOURCE
 from cdp_pipelines.pipelines.migrations.kinds import Hanging, MigrationKind
 from cdp_pipelines.pipelines.migrations.services import MigrationServices
 from cdp_pipelines.pipelines.migrations.source import MigrationSource
@@ -93,6 +93,8 @@ CONTACT_NOTES: Final = MigrationKind(
     halted_event="crm_notes_migration_halted",
     completed_event="crm_notes_migration_completed",
     rows_a_shard=250_000,
+    person="owner",
+    degraded_reason=DEGRADED_OWNER,
     hanging=Hanging(("attachments", "legacy_crm_note_id"), _delete_files, _sweep_files),
     failed_parts_note=ATTACHMENTS_FAILED,
 )

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from cdp_pipelines.domain.companies import Company
-from cdp_pipelines.domain.contact_notes.comparison import compare
+from cdp_pipelines.domain.contact_notes.comparison import compare, mending
 from cdp_pipelines.domain.contact_notes.notes import CrmNote
 from cdp_pipelines.domain.contact_notes.owners import known_owners, owner_of
 from cdp_pipelines.domain.contact_notes.transform import ALREADY_PRESENT, describe, in_scope
@@ -39,14 +39,21 @@ class NoteSource(MigrationSource):
         self._crm = services.crm(company)
         self._notes = services.crm_notes(company, request_id=request)
         self._users = UserDirectory(
-            self._crm.users, lambda: services.launchpad(company.company_sso_id, request_id=request)
+            self._crm.users,
+            lambda: services.launchpad(company.company_sso_id, request_id=request),
+            memory=services.user_memory,
         )
         self._files = NoteFiles(services, self.documents, request_id=request)
 
-    def overview(self, job: Mapping[str, Any]) -> Overview:
+    def overview(self, job: Mapping[str, Any], *, after: int = 0) -> Overview:
         """See `MigrationSource.overview`. The job keeps the types that are in scope."""
-        found = self._notes.overview(job["options"]["date_range_start"])
+        found = self._notes.overview(job["options"]["date_range_start"], after=after)
         return Overview(found.total, found.first_id, found.last_id, {"note_types": sorted(self._types)})
+
+    def edges(self, job: Mapping[str, Any], overview: Overview, shards: int) -> Sequence[int] | None:
+        """See `MigrationSource.edges`."""
+        cutoff = job["options"]["date_range_start"]
+        return self._notes.edges(cutoff, first=overview.first_id, last=overview.last_id, parts=shards)
 
     def pages(
         self, job: Mapping[str, Any], *, after: int, to: int, page_rows: int
@@ -63,9 +70,10 @@ class NoteSource(MigrationSource):
         """What each note becomes, in the order of the page."""
         skipped = [in_scope(note, self._types) for note in rows]
         kept = [note for note, reason in zip(rows, skipped, strict=True) if reason is None]
-        contacts = self.contacts.find({str(note.person_id) for note in kept})
+        contacts = self.contacts.find({str(note.person_id) for note in kept if note.person_id is not None})
         users = self._users.users({note.creator_id for note in kept if note.creator_id is not None})
-        owners = known_owners(users, self._users.sso_ids(users.values()))
+        sso_ids = self._users.sso_ids(users.values())
+        owners = known_owners(users, sso_ids, self._users.unanswered(users.values(), sso_ids))
         root = self._files_root_url if any(note.attachments for note in kept) else ""
         outcomes: list[Outcome] = []
         for note, reason in zip(rows, skipped, strict=True):
@@ -141,9 +149,16 @@ class NoteComparing:
         """By digest, owner and files apart."""
         return compare(expected, stored)
 
+    def mending(self, expected: Mapping[str, Any], stored: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The owner, where an outage left it a label."""
+        return mending(expected, stored)
+
     def there_though_skipped(self, outcome: Skipped, tally: Tally) -> None:
         """Counted by its reason, which says more than `extra` alone: deleted in the CRM since, for one."""
         tally.note(f"there_though_{outcome.reason}")
+
+    def missed_by_the_feed(self, row_id: int) -> None:
+        """No note is left to a live feed."""
 
     def as_document(self) -> dict[str, Any]:
         """Nothing."""

@@ -110,10 +110,12 @@ def purge(services: EntityServices, document: Document, *, by: str) -> None:
     export_id, company = document["id"], document["company_sso_id"]
     result = document.get("result") or {}
     keys = [*services.jobs.shape.files(document), *([result["key"]] if result.get("key") else [])]
-    keys += [part["key"] for part in result.get("parts", [])]
+    keys += [part["key"] for part in result.get("parts") or []]
+    owners = services.jobs.key_owners(document)
     store = services.object_store()
     for key in dict.fromkeys(keys):
-        store.discard(key)
+        if any(owner.owns(key) for owner in owners):
+            store.discard(key)
     if result.get("key"):
         services.jobs.forget_shared_files(company, result["key"])
     services.jobs.purge(export_id, company, now=services.now())
@@ -130,7 +132,7 @@ def _as_ended(services: EntityServices, document: Document) -> Document:
     Raises:
         CdpError: MongoDB went away; the sweeper removes the files and sends the notices.
     """
-    return services.jobs.find(document["id"], company_sso_id=document["company_sso_id"]) or document
+    return services.jobs.find_taken_in(document["id"], document["company_sso_id"]) or document
 
 
 def _remove_files(services: EntityServices, document: Document) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from cdp_pipelines.domain.admission import Rejected
 from cdp_pipelines.domain.entity_export.request import EntityExportRequest
 from cdp_pipelines.domain.errors import CancelRequested, CdpError
 from cdp_pipelines.domain.people_words import all_in_language
@@ -18,7 +19,7 @@ from cdp_pipelines.pipelines.entity_export.config import LoadExportConfig
 from cdp_pipelines.pipelines.entity_export.figures import format_of, object_of
 from cdp_pipelines.pipelines.entity_export.kind import ENTITY_EXPORT
 from cdp_pipelines.pipelines.entity_export.notices import send_notices
-from cdp_pipelines.pipelines.entity_export.results import look_for_result, result_of, with_links
+from cdp_pipelines.pipelines.entity_export.results import look_for_result, result_of, state_of, with_links
 from cdp_pipelines.pipelines.entity_export.services import EntityExportResource, EntityServices
 from cdp_pipelines.pipelines.entity_export.writing import Written, write_files
 from cdp_pipelines.pipelines.exports.config import PASSING
@@ -47,8 +48,12 @@ def load_export(
     with _ending_badly(services, document, beat_of(context, services, request_id)):
         if document.get("cancel_requested") is True:
             raise CancelRequested
+        services.limits.check()
         if not still_admitted(ENTITY_EXPORT, services, document):
+            _tell_of_refusal(services, document)
             return
+        if document.get("schedule_id") is not None:
+            services.schedules.note_admission(document)
     yield dg.Output(request_id)
 
 
@@ -66,23 +71,36 @@ def write_rows(
     with _ending_badly(services, document, beat):
         _remove_earlier_files(services, document, beat)
         request = intake.reread(services, document)
-        beat(**_as_read(request))
+        as_read = _as_read(request)
+        services.jobs.keep(document, **as_read)
+        beat(**as_read)
         state, cached = look_for_result(services, request)
         if cached is not None:
             context.log.info("[%s] served by the files of %s: nothing has changed since", request_id, cached.export_id)
-            beat(result=with_links(services, cached.result), cached_from=cached.export_id)
+            beat(result=with_links(services, cached.result, cached.owner), cached_from=cached.export_id)
         else:
+            owner = services.jobs.key_owner(document)
 
             def record(written: Written) -> None:
+                # Looked at again: what came and went while it was written may be in the file, or be missing.
+                is_proven = state is not None and state_of(services, request) == state
                 beat(
-                    result=result_of(services, written),
+                    result=result_of(services, written, owner),
                     warnings=all_in_language(written.warnings, document.get("locale")),
-                    cache={"key": request.cache_key, "fingerprint": state},
+                    cache={"key": request.cache_key, "fingerprint": state} if is_proven else None,
                     cached_from=None,
                 )
 
-            write_files(services, request, work_directory.path(), beat, record)
+            write_files(services, request, work_directory.path(), beat, record, owner=owner)
     yield dg.Output(request_id)
+
+
+def _tell_of_refusal(services: EntityServices, document: Document) -> None:
+    """A request that was launched by hand, and refused as the queue's sensor would have: so are its notices."""
+    answer = intake.judge(services, document)
+    if isinstance(answer, Rejected):
+        intake.tell_of_taken(services, document, answer)
+        _send_notices(services, document["id"], document["company_sso_id"])
 
 
 @contextmanager
@@ -100,7 +118,7 @@ def _send_notices(services: EntityServices, export_id: str, company_sso_id: str)
     """Tell of the export if it has ended, by whomever; returns its document. The sweeper does what fails here."""
     document: Document = {}
     try:
-        document = services.jobs.find(export_id, company_sso_id=company_sso_id) or {}
+        document = services.jobs.find_taken_in(export_id, company_sso_id) or {}
         send_notices(services, document)
     except CdpError as exc:
         logger.warning("[%s] notices not sent yet: %s", export_id, exc.code)
@@ -122,8 +140,8 @@ def _as_read(request: EntityExportRequest) -> Document:
 
 def _remove_earlier_files(services: EntityServices, document: Document, beat: Beat) -> None:
     """What a run that died has left of this request; this one begins anew, under other keys."""
-    keys = services.jobs.shape.files(document)
-    if keys:
+    keys = services.jobs.own_files(document)
+    if keys or services.jobs.shape.files(document):
         store = services.object_store()
         for key in keys:
             store.discard(key)

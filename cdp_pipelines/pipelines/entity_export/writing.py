@@ -1,7 +1,7 @@
 """From rows to finished files: read a page, render it, write it, say how far it is, and ask whether to go on."""
 
 import json
-import uuid
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Final
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
+from cdp_pipelines.domain.entity_export.completeness import ROWS_MISSING, UNSETTLED, verdict
 from cdp_pipelines.domain.entity_export.delivery import (
     MANIFEST_CONTENT_TYPE,
     file_name,
@@ -18,6 +19,7 @@ from cdp_pipelines.domain.entity_export.delivery import (
 from cdp_pipelines.domain.entity_export.request import EntityExportRequest
 from cdp_pipelines.domain.entity_export.values import EntityRenderer
 from cdp_pipelines.domain.errors import TransientFailure
+from cdp_pipelines.domain.object_keys import KeyOwner, marked_uuid
 from cdp_pipelines.pipelines.entity_export.outputs import Output, SheetOutput, StreamedOutput, WrittenFile
 from cdp_pipelines.pipelines.entity_export.services import EntityServices
 from cdp_pipelines.pipelines.exports.heartbeat import Beat
@@ -51,6 +53,8 @@ def write_files(
     directory: Path,
     beat: Beat,
     record: Callable[[Written], None],
+    *,
+    owner: KeyOwner,
 ) -> None:
     """Write the export into the object store, and `record` it: if that fails, its files go as well.
 
@@ -74,7 +78,7 @@ def write_files(
             for key in keys:
                 services.object_store().discard(key)
             keys.clear()
-            _write_once(services, request, directory, beat, keys, record)
+            _write_once(services, request, directory, beat, keys, record, owner)
 
 
 def _write_once(
@@ -84,12 +88,15 @@ def _write_once(
     beat: Beat,
     keys: list[str],
     record: Callable[[Written], None],
+    owner: KeyOwner,
 ) -> None:
     reader = EntityReader(services.database, request)
     renderer = EntityRenderer(request.fields, request.file_format, request.zone)
-    total, done = reader.count(), 0
+    counted = total = reader.count()
+    done = 0
     beat(total=total, progress=0)
-    stem = key_stem(request.company_sso_id, request.entity, now=services.now(), unique=str(uuid.uuid4()))
+    unique = marked_uuid(owner.mark, secrets.token_hex(8))
+    stem = key_stem(request.company_sso_id, request.entity, now=services.now(), unique=unique)
     with _output(services, request, stem, directory, beat, keys) as output:
         for page in reader.pages(services.limits.rows_a_page()):
             output.write(renderer.columns(page))
@@ -97,10 +104,34 @@ def _write_once(
             # Rows may have come or gone since they were counted; progress is never beyond the total.
             total = max(total, done)
             beat(progress=done, total=total)
+        unsettled = _unsettled(reader, request, counted=counted, written=done)
         files, warnings = output.finish()
         manifest = _write_manifest(services, request, stem, files, output) if len(files) > 1 else None
         # Inside the block: a run that has lost its job by now leaves no file.
-        record(Written(tuple(files), manifest, warnings))
+        record(Written(tuple(files), manifest, (*warnings, *unsettled)))
+
+
+def _unsettled(reader: EntityReader, request: EntityExportRequest, *, counted: int, written: int) -> tuple[str, ...]:
+    """What the user is to know of the rows in the file; almost always nothing, and then nothing is asked.
+
+    Raises:
+        TransientFailure: rows are missing; the export is written anew, at most three times.
+    """
+    if written >= counted:
+        return ()
+    found = verdict(
+        counted=counted,
+        written=written,
+        matching_now=reader.still_there(),
+        filtered=request.filters is not None,
+    )
+    if found == "missing":
+        raise TransientFailure(
+            ROWS_MISSING,
+            f"Only {written:,} of {counted:,} rows could be read, though none was deleted.",
+            details={"counted": counted, "written": written},
+        )
+    return (UNSETTLED,) if found == "unsettled" else ()
 
 
 def _output(

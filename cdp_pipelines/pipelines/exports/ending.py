@@ -79,7 +79,7 @@ def remove_files(services: SharedServices, document: Document) -> bool:
 
 
 def _delete_files(services: SharedServices, document: Document) -> None:
-    keys = services.jobs.shape.files(document)
+    keys = services.jobs.own_files(document)
     if keys:
         store = services.object_store()
         for key in keys:
@@ -89,7 +89,7 @@ def _delete_files(services: SharedServices, document: Document) -> None:
 def _latest(services: SharedServices, document: Document) -> Document:
     """The document as it stands, or as it was when MongoDB does not answer any more."""
     try:
-        found = services.jobs.find(document[services.jobs.shape.id_field], company_sso_id=document["company_sso_id"])
+        found = services.jobs.find_taken_in(document[services.jobs.shape.id_field], document["company_sso_id"])
     except CdpError:
         return document
     return found or document

@@ -52,7 +52,7 @@ def owned_document(services: SharedServices, beat: Beat, *, heed_cancel: bool = 
         CancelRequested, OwnershipLost: see `Beat`.
     """
     beat(heed_cancel=heed_cancel)
-    document = services.jobs.find(beat.job_id, company_sso_id=beat.company_sso_id)
+    document = services.jobs.find_taken_in(beat.job_id, beat.company_sso_id)
     if document is None:
         raise OwnershipLost
     return document

@@ -11,6 +11,7 @@ from cdp_pipelines.pipelines.alerting import repeat_alerts
 from cdp_pipelines.pipelines.budget import Budget
 from cdp_pipelines.pipelines.exports.kinds import ExportKind
 from cdp_pipelines.pipelines.exports.sweep import sweep_exports
+from cdp_pipelines.resources.work_directory import sweep_work_directories
 
 
 def export_run_failures_sensor(kinds: Sequence[ExportKind[Any]]) -> dg.SensorDefinition:
@@ -22,8 +23,8 @@ def export_run_failures_sensor(kinds: Sequence[ExportKind[Any]]) -> dg.SensorDef
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={kind.name for kind in kinds},
         description="Ends the export requests whose run failed, was canceled or died before it could: no file stays, "
-        "one failure email goes out. Also repeats failure emails and file removals that an outage prevented, and "
-        "alerts when a queue stands still.",
+        "one failure email goes out. Also repeats failure emails and file removals that an outage prevented, removes "
+        "the work folders of dead runs of its machine, and alerts when a queue stands still.",
     )
     def export_run_failures(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         """One bounded look at what is open of each kind; see `sweep.py`."""
@@ -52,12 +53,23 @@ def export_run_failures_sensor(kinds: Sequence[ExportKind[Any]]) -> dg.SensorDef
                 context.log.info(line)
             summaries.append(f"{kind.title}: {report.summary}")
             after.update({kind.name: report.cursor} if report.cursor else {})
+        _remove_work_directories(context)
         if errors and len(errors) == len(kinds):
             raise errors[0]
         context.update_cursor(json.dumps(after))
         return dg.SkipReason(" ".join(summaries))
 
     return export_run_failures
+
+
+def _remove_work_directories(context: dg.SensorEvaluationContext) -> None:
+    try:
+        removed = sweep_work_directories()
+    except OSError as exc:
+        context.log.warning("Work folders of dead runs could not be looked for: %s", type(exc).__name__)
+        return
+    if removed:
+        context.log.info("Removed the work folders of %d dead runs.", removed)
 
 
 def _positions(cursor: str | None) -> Mapping[str, str]:

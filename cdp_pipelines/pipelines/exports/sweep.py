@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from bson import ObjectId
-from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster import DagsterInstance, DagsterRunStatus
 
 from cdp_pipelines.domain.errors import CdpError, TransientFailure
 from cdp_pipelines.pipelines.alerting import alert_once
@@ -19,12 +18,19 @@ from cdp_pipelines.pipelines.exports.config import (
     FAILURE_EMAIL_TRIES,
     MOST_SWEEPS_A_TICK,
     STALLED_QUEUE_SECONDS,
-    TAG_REQUEST,
     UNHEARD_SECONDS,
 )
 from cdp_pipelines.pipelines.exports.kinds import Document, ExportKind, ServicesT
+from cdp_pipelines.pipelines.exports.runs import runs_of
 from cdp_pipelines.pipelines.exports.services import SharedServices
+from cdp_pipelines.pipelines.exports.setting_aside import (
+    refuse_never_taken_in,
+    set_aside_harmful,
+    set_aside_unreadable,
+    tell_of_foreign_files,
+)
 from cdp_pipelines.pipelines.runs import end_dead_run, will_go_on
+from cdp_pipelines.stores.documents import Found, position_of, position_text
 from cdp_pipelines.stores.export_queue import was_put_back
 
 _INTERRUPTED: Final = "The export was interrupted and could not be finished. Please ask for it again."
@@ -63,18 +69,23 @@ def sweep_exports(
     """
     report, budget = SweepReport(), budget or Budget()
     before = services.now() - timedelta(seconds=UNHEARD_SECONDS)
-    jobs = services.jobs.open_jobs(launched_before=before, limit=MOST_SWEEPS_A_TICK, after=_position(after))
-    if len(jobs) == MOST_SWEEPS_A_TICK:
-        last = jobs[-1]["_id"]
-        report.cursor = str(last) if isinstance(last, ObjectId) else ""
-    for document in jobs:
+    jobs = services.jobs.open_jobs(launched_before=before, limit=MOST_SWEEPS_A_TICK, after=position_of(after))
+    for unreadable in jobs.unreadable:
+        set_aside_unreadable(services, unreadable)
+    if jobs and len(jobs) + len(jobs.unreadable) == MOST_SWEEPS_A_TICK:
+        report.cursor = position_text(jobs[-1]["_id"])
+    for found, document in zip(jobs, services.jobs.taken_in(jobs), strict=True):
         if budget.spent():
-            report.cursor = _last_looked_at(jobs, report) or (after or "")
+            looked_at = report.looked_at
+            report.cursor = position_text(jobs[looked_at - 1]["_id"]) if looked_at else (after or "")
             break
         report.looked_at += 1
-        reason = _why_dead(services, instance, document)
-        if reason is not None and not _launch_again(services, document, reason, report):
-            _end(kind, services, instance, document, reason, report)
+        try:
+            _sweep_one(kind, services, instance, found, document, report)
+        except TransientFailure:
+            raise
+        except Exception as exc:  # noqa: BLE001 - whatever a document holds, its neighbours are swept
+            report.lines.append(set_aside_harmful(services, found, exc))
     if kind.repeat is not None and not budget.spent():
         kind.repeat(services, report)
     if not budget.spent():
@@ -83,9 +94,24 @@ def sweep_exports(
     return report
 
 
-def _last_looked_at(jobs: list[Document], report: SweepReport) -> str:
-    last = jobs[report.looked_at - 1]["_id"] if report.looked_at else None
-    return str(last) if isinstance(last, ObjectId) else ""
+def _sweep_one(
+    kind: ExportKind[ServicesT],
+    services: ServicesT,
+    instance: DagsterInstance,
+    found: Document,
+    document: Document | None,
+    report: SweepReport,
+) -> None:
+    """Look at one open job: `found` as it stands, `document` as it was taken in."""
+    if document is None:
+        # One that still waits is the queue's.
+        if found.get("status") == services.jobs.shape.working:
+            report.ended += 1
+            report.lines.append(refuse_never_taken_in(services, found))
+        return
+    reason = _why_dead(kind.name, services, instance, document)
+    if reason is not None and not _launch_again(services, document, reason, report):
+        _end(kind, services, instance, document, reason, report)
 
 
 def _launch_again(services: SharedServices, document: Document, reason: str, report: SweepReport) -> bool:
@@ -100,11 +126,6 @@ def _launch_again(services: SharedServices, document: Document, reason: str, rep
         return False
     report.lines.append(f"[{document[shape.id_field]}] its run ended before it took it; it is launched again")
     return True
-
-
-def _position(after: str | None) -> ObjectId | None:
-    """A cursor that cannot be read starts the round again instead of killing the tick."""
-    return ObjectId(after) if after and ObjectId.is_valid(after) else None
 
 
 def _end(
@@ -131,11 +152,11 @@ def _end(
         end_dead_run(instance, document.get("run_id"), canceled=document.get("cancel_requested") is True)
 
 
-def _why_dead(services: SharedServices, instance: DagsterInstance, document: Document) -> str | None:
+def _why_dead(job_name: str, services: SharedServices, instance: DagsterInstance, document: Document) -> str | None:
     """Why nobody works on this job any more, in words for its user, or None while somebody does."""
     shape = services.jobs.shape
     working = document["status"] == shape.working
-    runs = instance.get_runs(RunsFilter(tags={TAG_REQUEST: document[shape.id_field]}), limit=5)
+    runs = runs_of(instance, job_name, document[shape.id_field], document["company_sso_id"])
     owner = document.get("run_id")
     if working and owner and all(run.run_id != owner for run in runs):
         found = instance.get_run_by_id(owner)
@@ -170,7 +191,7 @@ def repeat_failure_emails(
     )
     for delivery in due:
         job_id = delivery["job_id"]
-        document = services.jobs.find(job_id, company_sso_id=delivery["company_sso_id"])
+        document = services.jobs.find_taken_in(job_id, delivery["company_sso_id"])
         if document is None or document["status"] != shape.failed or not document.get("email"):
             continue
         try:
@@ -181,21 +202,40 @@ def repeat_failure_emails(
 
 
 def _remove_orphans(services: SharedServices, report: SweepReport) -> None:
-    shape = services.jobs.shape
-    for document in services.jobs.with_cleanup_pending(limit=MOST_SWEEPS_A_TICK):
-        request_id = document[shape.id_field]
+    pending = services.jobs.with_cleanup_pending(limit=MOST_SWEEPS_A_TICK)
+    remove_files_of(services, pending, report, done=services.jobs.cleanup_done, what="left-over file")
+
+
+def remove_files_of(
+    services: SharedServices, found: Found, report: SweepReport, *, done: Callable[[str, str], None], what: str
+) -> None:
+    """Delete the files of some ended jobs, each in its turn, and say so by `done`.
+
+    One whose files cannot be removed is put behind the others. When the store does not answer, the next sweep goes on.
+    """
+    for unreadable in found.unreadable:
+        set_aside_unreadable(services, unreadable)
+    for raw, document in zip(found, services.jobs.taken_in(found), strict=True):
+        if document is None:
+            report.lines.append(refuse_never_taken_in(services, raw))
+            continue
+        request_id, company = document[services.jobs.shape.id_field], document["company_sso_id"]
+        tell_of_foreign_files(services, document)
         try:
-            for key in shape.files(document):
+            for key in services.jobs.own_files(document):
                 services.object_store().discard(key)
         except CdpError as exc:
-            report.lines.append(f"[{request_id}] file still not removed: {exc.code}")
-            return
-        services.jobs.cleanup_done(request_id, document["company_sso_id"])
-        report.lines.append(f"[{request_id}] left-over file removed")
+            report.lines.append(f"[{request_id}] {what} still not removed: {exc.code}")
+            services.jobs.cleanup_later(request_id, company, now=services.now())
+            if isinstance(exc, TransientFailure):
+                return
+            continue
+        done(request_id, company)
+        report.lines.append(f"[{request_id}] {what} removed")
 
 
 def _watch_queue(kind: ExportKind[ServicesT], services: ServicesT) -> None:
-    oldest = services.jobs.oldest_queued()
+    oldest = services.jobs.oldest_queued(now=services.now())
     if oldest is None:
         return
     waited = services.now() - oldest["created_at"]

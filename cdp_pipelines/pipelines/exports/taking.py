@@ -5,8 +5,9 @@ import dagster as dg
 from cdp_pipelines.domain.admission import Rejected
 from cdp_pipelines.pipelines.exports.config import TAG_REQUEST
 from cdp_pipelines.pipelines.exports.ending import refused, reject_taken
-from cdp_pipelines.pipelines.exports.kinds import Document, ExportKind, ServicesT
+from cdp_pipelines.pipelines.exports.kinds import Document, ExportKind, ServicesT, tell_of_acceptance
 from cdp_pipelines.pipelines.exports.services import SharedServices
+from cdp_pipelines.pipelines.exports.setting_aside import refuse_never_taken_in
 from cdp_pipelines.stores.export_queue import NotStarted, Started
 from cdp_pipelines.stores.migrations.runner import Migrator
 
@@ -31,7 +32,37 @@ def take(
             f"launched by the sensor {kind.sensor} when such a document is queued.",
             allow_retries=False,
         )
+    if not _is_taken_in(context, kind, services, request_id):
+        return None
     return _started(context, services, request_id)
+
+
+def _is_taken_in(
+    context: dg.OpExecutionContext, kind: ExportKind[ServicesT], services: ServicesT, request_id: str
+) -> bool:
+    """Whether the request may be started; one that a person launched before the queue's sensor saw it is taken in.
+
+    False: it is refused, or never came through the queue, or is being taken in at this moment and gets a run of its
+    own.
+    """
+    company = context.partition_key
+    document = services.jobs.as_it_stands(request_id, company)
+    if document is None or services.jobs.find_taken_in(request_id, company) is not None:
+        return True
+    if document.get("status") == services.jobs.shape.working:
+        context.log.warning(refuse_never_taken_in(services, document))
+        return False
+    if document.get("status") != services.jobs.shape.queued:
+        return True
+    if not services.jobs.claim(document["_id"], context.run_id, now=services.now()):
+        context.log.info("[%s] nothing to do: the request is just being launched", request_id)
+        return False
+    taken = services.jobs.take_in(document["_id"], now=services.now())
+    if isinstance(taken, Rejected):
+        kind.reject(services, document, taken)
+        context.log.warning("[%s] %s: %s", request_id, taken.code, taken.message)
+        return False
+    return taken is not None
 
 
 def _started(context: dg.OpExecutionContext, services: SharedServices, request_id: str) -> Document | None:
@@ -67,9 +98,12 @@ def still_admitted(kind: ExportKind[ServicesT], services: ServicesT, document: D
     """
     answer = kind.judge(services, document)
     if not isinstance(answer, Rejected):
+        # For one that a person launched; of the others it was told when they were launched.
+        tell_of_acceptance(kind, services, document, answer.request)
         return True
     if "attempt" in document:
         raise refused(answer)
     # Launched by hand before the queue's sensor judged it: the answer is the sensor's.
-    reject_taken(services, document, answer)
+    if reject_taken(services, document, answer):
+        kind.tell_of_refusal(services, document, answer)
     return False

@@ -6,6 +6,7 @@ import dagster as dg
 
 from cdp_pipelines.domain.errors import CdpError
 from cdp_pipelines.domain.migrations import COVERAGE_PCT_AT_LEAST
+from cdp_pipelines.pipelines.migrations.checks import nothing_to_compare, plotted
 from cdp_pipelines.pipelines.migrations.config import COVERAGE_ASSET_NAME, POOL
 from cdp_pipelines.pipelines.migrations.coverage import Coverage, measure_coverage
 from cdp_pipelines.pipelines.migrations.opening import fail_before_opening
@@ -46,16 +47,23 @@ def crm_contact_coverage(context: dg.AssetExecutionContext, migrations: Migratio
     if coverage is None:
         raise dg.Failure("The coverage could not be measured.")
     metadata = coverage_metadata(coverage)
-    check = dg.AssetCheckResult(
-        check_name="coverage_pct", passed=coverage.pct >= COVERAGE_PCT_AT_LEAST, metadata=metadata
+    return dg.MaterializeResult(
+        metadata={**metadata, "dagster/row_count": coverage.covered}, check_results=[_check(coverage, metadata)]
     )
-    return dg.MaterializeResult(metadata={**metadata, "dagster/row_count": coverage.covered}, check_results=[check])
+
+
+def _check(coverage: Coverage, metadata: dict[str, Any]) -> dg.AssetCheckResult:
+    share = coverage.pct
+    if share is None:
+        known = "" if coverage.cid_is_known else " It has no users of it either: is the company's cid right?"
+        return nothing_to_compare(f"the CRM has no live people of this company.{known}", metadata, name="coverage_pct")
+    return dg.AssetCheckResult(check_name="coverage_pct", passed=share >= COVERAGE_PCT_AT_LEAST, metadata=metadata)
 
 
 def coverage_metadata(coverage: Coverage) -> dict[str, Any]:
     """Counts, share, threshold, and the ids of the first CRM people without a contact."""
     return {
-        "coverage_pct": coverage.pct,
+        "coverage_pct": plotted(coverage.pct),
         "threshold_pct": COVERAGE_PCT_AT_LEAST,
         "crm_people": coverage.people,
         "covered": coverage.covered,

@@ -11,17 +11,23 @@ from typing import Any, Final
 import dagster as dg
 
 from cdp_pipelines.domain.migrations import COVERAGE_PCT_AT_LEAST, MATCH_PCT_AT_LEAST
+from cdp_pipelines.domain.outcomes import DEGRADED_MENDED
 from cdp_pipelines.pipelines.migrations.kinds import MigrationKind
-from cdp_pipelines.pipelines.migrations.reconcile import DUPLICATES, OTHERS
+from cdp_pipelines.pipelines.migrations.reconcile import DUPLICATES, OTHERS, has_nothing_to_compare
 from cdp_pipelines.pipelines.migrations.report import failure_tables
 from cdp_pipelines.pipelines.migrations.services import MigrationResource, MigrationServices
-from cdp_pipelines.pipelines.migrations.tables import table
+from cdp_pipelines.pipelines.migrations.tables import failure_table, table
+from cdp_pipelines.pipelines.migrations.users import LAUNCHPAD_OUTAGES
 from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
 from cdp_pipelines.stores.migrated_documents import MigratedDocuments
+from cdp_pipelines.stores.migration_jobs import DEGRADED_ROWS
 
 Document = dict[str, Any]
 SHOWN_IDS: Final = 20
 MATCH_CHECK: Final = "match_pct"
+_COMPARED: Final = (
+    "source", "skipped_by_rule", "eligible", "identical", "changed_since", "different", "missing", "extra",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,7 @@ def subject(services: MigrationServices, company_sso_id: str) -> tuple[Document,
 
 
 def shared_checks(kind: MigrationKind) -> tuple[Check, ...]:
-    """Match, coverage, failure rate and duplicates."""
+    """Match, coverage, failure rate, duplicates, and people whom an outage left unknown."""
 
     def match_pct(job: Document, _: MigratedDocuments) -> dg.AssetCheckResult:
         """Identical of eligible, and the first ids that are missing, extra or different."""
@@ -56,11 +62,16 @@ def shared_checks(kind: MigrationKind) -> tuple[Check, ...]:
         """The rate, the outcomes, the first failed rows."""
         return _failure_rate(kind, job)
 
+    def degraded_people(job: Document, _: MigratedDocuments) -> dg.AssetCheckResult:
+        """How many there are, and the first of them."""
+        return _degraded_people(kind, job)
+
     return (
         Check(
             MATCH_CHECK,
             f"Of the {kind.rows} that must be in the CDP, at least {MATCH_PCT_AT_LEAST:.0f} % are, with the same "
-            "content. What failed counts as not matching.",
+            "content, or as people in the CDP changed it since. What failed counts as not matching. A warning where "
+            "there is nothing to compare.",
             match_pct,
         ),
         Check(
@@ -79,6 +90,13 @@ def shared_checks(kind: MigrationKind) -> tuple[Check, ...]:
             "no_duplicates",
             f"No {kind.row} is in the CDP twice, and the unique index that sees to it is there.",
             _no_duplicates,
+        ),
+        Check(
+            "degraded_people",
+            f"The {kind.person} of every migrated {kind.row} could be looked up. A warning while some were written "
+            "without, because the launchpad did not answer: they are listed, and `cdp migrate replay "
+            f"{kind.command_name}` or a forced run sets them right.",
+            degraded_people,
         ),
     )
 
@@ -104,27 +122,71 @@ def _asset_check(kind: MigrationKind, check: Check) -> dg.AssetChecksDefinition:
 def _match_pct(kind: MigrationKind, job: Document) -> dg.AssetCheckResult:
     found = job.get("reconciliation") or {}
     share = job.get("match_pct")
-    metadata: Document = {"match_pct": share if share is not None else 0.0, "threshold_pct": MATCH_PCT_AT_LEAST}
-    metadata["status"] = job["status"]
-    for name in ("accuracy_pct", "source", "skipped_by_rule", "eligible", "identical", "different", "missing", "extra"):
+    metadata: Document = {"match_pct": plotted(share), "threshold_pct": MATCH_PCT_AT_LEAST, "status": job["status"]}
+    metadata["accuracy_pct"] = plotted(found.get("accuracy_pct"))
+    for name in _COMPARED:
         metadata[name] = found.get(name, 0)
     for name, number in (found.get("notes") or {}).items():
         metadata[f"note_{name}"] = number
     ids = [(verdict, row) for verdict, listed in (found.get("ids") or {}).items() for row in listed[:SHOWN_IDS]]
     if ids:
-        metadata["not_matching"] = table(("what", kind.row), ids)
+        metadata["not_identical"] = table(("what", kind.row), ids)
+    if has_nothing_to_compare(job):
+        return nothing_to_compare(f"None of the company's {kind.rows} has to be in the CDP.", metadata)
     return dg.AssetCheckResult(passed=share is not None and share >= MATCH_PCT_AT_LEAST, metadata=metadata)
 
 
+def plotted(share: object) -> Any:
+    """A share as metadata; null, which is no point in a plot, where there is none."""
+    return dg.MetadataValue.null() if share is None else share
+
+
+def nothing_to_compare(why: str, metadata: Document, *, name: str | None = None) -> dg.AssetCheckResult:
+    """A share of nothing is neither good nor bad: a warning, never green."""
+    return dg.AssetCheckResult(
+        check_name=name,
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"Nothing to compare: {why}",
+        metadata={"nothing_to_compare": True, **metadata},
+    )
+
+
 def _coverage_pct(job: Document, _: MigratedDocuments) -> dg.AssetCheckResult:
-    share = float(job.get("coverage_pct") or 0.0)
-    metadata = {
-        "coverage_pct": share,
+    share = job.get("coverage_pct")
+    metadata: Document = {
+        "coverage_pct": plotted(share),
         "threshold_pct": COVERAGE_PCT_AT_LEAST,
         "crm_people": job.get("people", 0),
         "covered": job.get("covered", 0),
     }
-    return dg.AssetCheckResult(passed=share >= COVERAGE_PCT_AT_LEAST, metadata=metadata)
+    if share is None and job.get("people") == 0:
+        return nothing_to_compare("the CRM has no live people of this company.", metadata)
+    return dg.AssetCheckResult(passed=share is not None and share >= COVERAGE_PCT_AT_LEAST, metadata=metadata)
+
+
+def _degraded_people(kind: MigrationKind, job: Document) -> dg.AssetCheckResult:
+    found = job.get("reconciliation") or {}
+    notes = job.get("notes") or {}
+    listed, seen = int(notes.get(kind.degraded_reason, 0)), int(found.get("degraded") or 0)
+    metadata: Document = {
+        kind.degraded_reason: max(listed, seen),
+        "listed": listed,
+        "known_by_now": seen,
+        "mended": int(notes.get(DEGRADED_MENDED, 0)),
+        "launchpad_outages": int(notes.get(LAUNCHPAD_OUTAGES, 0)),
+    }
+    if job.get(DEGRADED_ROWS):
+        metadata[DEGRADED_ROWS] = failure_table(job[DEGRADED_ROWS], f"{kind.row}/{kind.person}")
+    passed = max(listed, seen) == 0
+    told = "" if passed else f"To set them right: cdp migrate replay {kind.command_name} --company {_key(job)}"
+    return dg.AssetCheckResult(
+        passed=passed, severity=dg.AssetCheckSeverity.WARN, description=told or None, metadata=metadata
+    )
+
+
+def _key(job: Document) -> str:
+    return str(job.get("company_sso_id"))
 
 
 def _failure_rate(kind: MigrationKind, job: Document) -> dg.AssetCheckResult:

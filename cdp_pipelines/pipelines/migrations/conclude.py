@@ -145,6 +145,9 @@ def summary_of(job: Mapping[str, Any]) -> Document:
     )  # fmt: skip
     found: Document = {"job_id": job.get("_id")}
     found |= {name: job[name] for name in names if job.get(name) is not None}
+    compared = job.get("reconciliation") or {}
+    found |= {name: compared[name] for name in ("changed_since", "extra", "not_in_live_feed") if compared.get(name)}
+    found |= {f"taken_up_{name}": told for name, told in (job.get("taken_up") or {}).items() if told}
     found |= {f"skipped_{reason}": number for reason, number in sorted((job.get("records_skipped") or {}).items())}
     return found
 

@@ -21,15 +21,19 @@ LISTED_PEOPLE = 20
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """`missing_ids` are the first of the CRM people without a contact."""
+    """`missing_ids` are the first of the CRM people without a contact.
+
+    `cid_is_known`: the CRM has anything of an organization with the company's cid.
+    """
 
     people: int
     covered: int
     missing_ids: tuple[str, ...]
+    cid_is_known: bool = True
 
     @property
-    def pct(self) -> float:
-        """Covered of all, in percent; 100 for a company without people."""
+    def pct(self) -> float | None:
+        """Covered of all, in percent; None for a company without people, where there is nothing to compare."""
         return percent(self.covered, self.people)
 
     def as_document(self) -> dict[str, Any]:
@@ -41,13 +45,12 @@ def measure_coverage(
     services: SharedServices, company: Company, *, within_seconds: float | None = None
 ) -> Coverage | None:
     """Measure; None when it would take longer than `within_seconds`, however slow the CRM is."""
-    if within_seconds is None:
-        return _measure(services, company, services.crm(company), None)
+    deadline = None if within_seconds is None else time.monotonic() + within_seconds
     try:
-        crm = services.crm(company, within_seconds=within_seconds)
-        return _measure(services, company, crm, time.monotonic() + within_seconds)
+        with closing(services.crm(company, within_seconds=within_seconds)) as crm:
+            return _measure(services, company, crm, deadline)
     except TransientFailure as exc:
-        if exc.code == TIMEOUT:
+        if within_seconds is not None and exc.code == TIMEOUT:
             return None
         raise
 
@@ -65,4 +68,5 @@ def _measure(services: SharedServices, company: Company, crm: CrmDatabase, deadl
                 missing += [person for person in batch if person not in existing][: LISTED_PEOPLE - len(missing)]
             if deadline is not None and time.monotonic() > deadline:
                 return None
-    return Coverage(people, covered, tuple(missing))
+    # Only a company without people costs this question: whoever has people is known.
+    return Coverage(people, covered, tuple(missing), cid_is_known=people > 0 or crm.knows_organization())

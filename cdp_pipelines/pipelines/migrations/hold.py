@@ -6,7 +6,7 @@ Notices are sent inside the run (SPEC 2); the sweeper comes only after runs that
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 
@@ -21,6 +21,7 @@ from cdp_pipelines.stores.migration_jobs import Owned
 logger = logging.getLogger(__name__)
 
 Document = dict[str, Any]
+OUTCOMES: Final = ("records_processed", "records_migrated", "records_skipped", "records_failed")
 
 
 class OwnershipLost(CdpError):
@@ -33,11 +34,12 @@ class OwnershipLost(CdpError):
 class Halted(CdpError):
     """Too many rows failed; the cursors are kept and starting again goes on."""
 
-    def __init__(self, failure_rate: float, limit: float, failed: int, processed: int) -> None:
+    def __init__(self, failure_rate: float, limit: float, failed: int, processed: int, migration: str) -> None:
         super().__init__(
             "MIGRATION_HALTED",
             f"{failed:,} of {processed:,} rows failed ({failure_rate:.2%}, the limit is {limit:.0%}), so the migration "
-            "halted. The failed rows are listed with reasons; starting again goes on where it stopped.",
+            f"halted. See the failed rows with their reasons (cdp migrate replay {migration} --list), mend the cause, "
+            "then start again: it takes the failed rows first and goes on where it stopped.",
             details={"failure_rate": round(failure_rate, 6)},
         )
         self.failure_rate = failure_rate
@@ -89,7 +91,7 @@ class Hold:
         total, since = counts_of(job), counts_of(job.get("guard_base") or {})
         limit = self.services.kind.halt_limit
         if halts(total, since, limit=limit):
-            raise Halted(total.failure_rate, limit, total.failed, total.processed)
+            raise Halted(total.failure_rate, limit, total.failed, total.processed, self.services.kind.command_name)
         return job
 
     def _heed(self, job: Document | None) -> Document:
@@ -101,6 +103,11 @@ class Hold:
         if job.get("cancel_requested") is True:
             raise CancelRequested
         return job
+
+
+def outcomes_of(job: Mapping[str, Any]) -> Document:
+    """The counts of a job by outcome, under its own names."""
+    return {name: job.get(name) for name in OUTCOMES}
 
 
 def counts_of(job: Mapping[str, Any]) -> Counts:

@@ -1,6 +1,7 @@
 """The one way in: gather the facts and ask the pure `admit`. For sensor, run and command line."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from dagster import DagsterInstance
@@ -37,7 +38,8 @@ def judge(
     coverage = measure_coverage(services, facts.company, within_seconds=coverage_seconds)
     if coverage is None:
         return answer, None
-    return admit(document, with_coverage(facts, coverage.pct)), coverage
+    measured = replace(facts, coverage_pct=coverage.pct, cid_is_known=coverage.cid_is_known)
+    return admit(document, measured), coverage
 
 
 def gather(
@@ -57,13 +59,6 @@ def gather(
         last_status=last.get("status") if last else None,
         last_phase=last.get("phase") if last else None,
     )
-
-
-def with_coverage(facts: MigrationFacts, coverage_pct: float) -> MigrationFacts:
-    """The same facts, with the coverage known."""
-    from dataclasses import replace
-
-    return replace(facts, coverage_pct=coverage_pct)
 
 
 def _is_alive(

@@ -50,7 +50,8 @@ class MigrationKind:
     `completed_with_errors`, else only a match below its threshold does. `validation_may_be_skipped`: a job whose source
     is away for the comparison ends all the same, and says so. `rows_a_shard`: left to itself, a company gets a shard
     for so many rows; below that, a second process costs more than it saves. `failed_parts_note`: under which of a job's
-    notes its failed parts of rows are counted, where rows have parts.
+    notes its failed parts of rows are counted, where rows have parts. `person` is who a document says it is by, and
+    `degraded_reason` the reason code, and the note, of those that an outage left unknown.
     """
 
     kind: str
@@ -73,6 +74,8 @@ class MigrationKind:
     rows_a_shard: int
     hanging: Hanging | None = None
     failed_parts_note: str | None = None
+    person: str
+    degraded_reason: str
     after_replay: "Callable[[Hold, MigrationSource, dict[str, Any]], dict[str, Any]] | None" = None
 
     @property
@@ -94,6 +97,11 @@ class MigrationKind:
     def rollback_op(self) -> str:
         """The only step of the rollback."""
         return f"roll_back_{self.kind}"
+
+    @property
+    def command_name(self) -> str:
+        """What `cdp migrate` calls it."""
+        return self.kind.replace("_", "-")
 
     def job_name(self, request: MigrationRequest) -> str:
         """The Dagster job that does what the request asks."""

@@ -9,11 +9,11 @@ import dagster as dg
 
 from cdp_pipelines.domain.admission import Rejected
 from cdp_pipelines.domain.errors import CdpError, is_outage
-from cdp_pipelines.domain.migration_requests import ROLLBACK_PHASE, MigrationRequest
-from cdp_pipelines.domain.migrations import CANCELED, FAILED, IN_PROGRESS, RESUMABLE
+from cdp_pipelines.domain.migration_requests import ROLLBACK_PHASE, MigrationOptions, MigrationRequest
+from cdp_pipelines.domain.migrations import CANCELED, COMPLETED_WITH_ERRORS, FAILED, IN_PROGRESS, RESUMABLE, ROLLED_BACK
 from cdp_pipelines.pipelines.migrations.conclude import end_request, error_of, reject, take_up_again, write_end
 from cdp_pipelines.pipelines.migrations.coverage import Coverage
-from cdp_pipelines.pipelines.migrations.hold import Hold
+from cdp_pipelines.pipelines.migrations.hold import Hold, outcomes_of
 from cdp_pipelines.pipelines.migrations.intake import judge
 from cdp_pipelines.pipelines.migrations.kinds import TAG_REQUEST
 from cdp_pipelines.pipelines.migrations.patience import outwaiting
@@ -150,7 +150,7 @@ def _take(
     if last is not None and order.request_id is not None and last.get("request_id") == order.request_id:
         # This request's own job, which an outage broke off: going on is not starting anew.
         from_the_start = False
-    if last is not None and not from_the_start and last["status"] in RESUMABLE and last.get("phase") != ROLLBACK_PHASE:
+    if last is not None and not from_the_start and may_go_on(services, last, request.options):
         return go_on(context, services, order.request_id, last, coverage)
     # A dead run's job that nobody goes on with would be in progress for ever, and bar the new one.
     left = services.jobs.active(company)
@@ -170,6 +170,25 @@ def _take(
     return services.jobs.open_new(company, run_id, facts, now=services.now())
 
 
+def may_go_on(services: MigrationServices, last: Document, options: MigrationOptions) -> bool:
+    """Whether a start goes on with the company's last job: one that stopped half-way, or that ended with errors.
+
+    Then failed rows are taken from the quarantine, so it must hold all of them still. A job that ended with errors is
+    gone on with only if new rows and failed ones are all there is to do: not for another range of dates, and not where
+    rows were missing that had not failed. Otherwise a new job looks at everything.
+    """
+    if last.get("phase") == ROLLBACK_PHASE or last["status"] not in {*RESUMABLE, COMPLETED_WITH_ERRORS}:
+        return False
+    failed = int(last.get("records_failed") or 0)
+    if services.failures.count_rows(last["_id"], last["company_sso_id"]) < failed:
+        return False
+    if last["status"] in RESUMABLE:
+        return True
+    missing = int((last.get("reconciliation") or {}).get("missing") or 0)
+    same_range = (last.get("options") or {}).get("date_range_start") == options.date_range_start
+    return bool(last.get("planned")) and same_range and missing <= failed
+
+
 def go_on(
     context: dg.OpExecutionContext,
     services: MigrationServices,
@@ -178,15 +197,21 @@ def go_on(
     coverage: Coverage | None,
 ) -> Owned | None:
     """Take over a job that stopped half-way; None when it moved on, or its owner lives."""
-    names = ("records_processed", "records_migrated", "records_skipped", "records_failed")
     changes: Document = {
         "run_id": context.run_id,
         "request_id": request_id,
         # What failed before ops looked into it must not halt the job again (see `domain.migrations.halts`).
-        "guard_base": {name: last.get(name) for name in names},
+        "guard_base": outcomes_of(last),
+        "retake": True,
+        "taken_up": {"from": last["status"]},
         "starts": int(last.get("starts") or 1) + 1,
         **(coverage.as_document() if coverage else {}),
     }
+    if last["status"] == COMPLETED_WITH_ERRORS:
+        changes |= {"phase": "plan", "extend": True, "match_pct": None, "accuracy_pct": None, "validation": None}
+        changes["reconciliation"] = None
+        if last.get("enrichment"):
+            changes["enrichment.done"] = False
     context.log.info("going on with job %s, which %s", last["_id"], last["status"].replace("_", " "))
     return _taken_over(context, services, last, changes)
 
@@ -237,7 +262,10 @@ def open_rollback(
         owned = services.jobs.open_new(company, run_id, {**facts, **more}, now=now)
     else:
         if last.get("phase") != ROLLBACK_PHASE:
-            facts["records_rolled_back"] = 0
+            facts["records_to_roll_back"] = None
+            # What an earlier rollback of this job took out stays told.
+            if last["status"] != ROLLED_BACK:
+                facts["records_rolled_back"] = 0
         owned = _taken_over(context, services, last, facts)
     if owned is None:
         raise refuse(services, order, ALREADY_RUNNING)

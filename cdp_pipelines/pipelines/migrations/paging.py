@@ -10,13 +10,14 @@ from functools import partial
 from typing import Any, Final
 
 from cdp_pipelines.domain.failures import RowFailure
-from cdp_pipelines.domain.migrations import Counts, shard_ranges
+from cdp_pipelines.domain.migrations import Counts, ShardRange, ranges_up_to, shard_ranges
 from cdp_pipelines.domain.outcomes import WRITE_FAILED, Outcome, Ready, Skipped
 from cdp_pipelines.pipelines.migrations.collecting import long_lived_set_aside
+from cdp_pipelines.pipelines.migrations.degraded import degraded_rows
 from cdp_pipelines.pipelines.migrations.hold import Hold
 from cdp_pipelines.pipelines.migrations.patience import patiently
-from cdp_pipelines.pipelines.migrations.source import MigrationSource, Parts, Quarantined
-from cdp_pipelines.stores.migration_jobs import FAILED_PARTS, FAILED_ROWS
+from cdp_pipelines.pipelines.migrations.source import MigrationSource, Overview, Parts, Quarantined
+from cdp_pipelines.stores.migration_jobs import DEGRADED_ROWS, FAILED_PARTS, FAILED_ROWS
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ def plan(hold: Hold, source: MigrationSource, job: Document) -> list[str]:
         kind, options = hold.services.kind, job["options"]
         overview = source.overview(job)
         wanted = options["shards"] or min(AUTOMATIC_SHARDS, -(-overview.total // kind.rows_a_shard))
-        ranges = shard_ranges(overview.first_id, overview.last_id, wanted) if overview.total else []
+        ranges = _ranges(source, job, overview, min(wanted, overview.total))
         hold.services.jobs.set_shards(
             hold.owned,
             {f"shard_{number}": part for number, part in enumerate(ranges)},
@@ -49,7 +50,33 @@ def plan(hold: Hold, source: MigrationSource, job: Document) -> list[str]:
         )
         job = hold.beat(planned=True, **overview.facts, phase="migrate")
         logger.info("%s %d %s in %d shards", hold.label, overview.total, kind.rows, len(ranges))
+    elif job.get("extend"):
+        job = _extend(hold, source, job)
     return [name for name, shard in sorted(job["shards"].items()) if not shard["done"]]
+
+
+def _ranges(source: MigrationSource, job: Document, overview: Overview, wanted: int) -> list[ShardRange]:
+    """Ranges of as many rows each, so that no shard has nothing to do while another has it all."""
+    if not overview.total:
+        return []
+    uppers = source.edges(job, overview, wanted) if wanted > 1 else ()
+    if uppers is None:
+        return shard_ranges(overview.first_id, overview.last_id, wanted)
+    return ranges_up_to(overview.first_id, uppers, overview.last_id)
+
+
+def _extend(hold: Hold, source: MigrationSource, job: Document) -> Document:
+    """Add what came to the source since the job ended to its plan, as one more shard."""
+    last_id = max((int(shard["to"]) for shard in job["shards"].values()), default=0)
+    overview = source.overview(job, after=last_id)
+    changes: Document = {"extend": False, "phase": "migrate"}
+    if overview.total:
+        name, part = f"shard_{len(job['shards'])}", ShardRange(last_id, overview.last_id)
+        hold.services.jobs.add_shard(hold.owned, name, part, rows=overview.total, now=hold.services.now())
+        changes |= overview.facts
+    told = {**(job.get("taken_up") or {}), "new": overview.total}
+    logger.info("%s %d new %s", hold.label, overview.total, hold.services.kind.rows)
+    return hold.beat(**changes, taken_up=told)
 
 
 def lost_its_shards(job: Mapping[str, Any]) -> bool:
@@ -113,6 +140,9 @@ class _Pages:
         if parts.failed and not self._dry_run:
             # Before their rows are written, after which nobody would look at their parts again.
             _quarantine(self._hold, parts.failed, part=True)
+        degraded = [] if self._dry_run else degraded_rows(self._hold.services.kind, self._source, rows, outcomes)
+        if degraded:
+            _quarantine(self._hold, degraded, part=True)
         result = write_page(self._source, rows, outcomes, dry_run=self._dry_run)
         result.counts += Counts(notes={**parts.counts, **noticed})
         if not self._dry_run:
@@ -120,6 +150,7 @@ class _Pages:
         listed = {
             FAILED_ROWS: [failure for failure, _ in result.failures],
             FAILED_PARTS: [failure for failure, _ in parts.failed],
+            DEGRADED_ROWS: [failure for failure, _ in degraded],
         }
         last_id = rows[-1].id
         job = self._hold.advance(self._shard, result.counts, listed, from_id=self.position, to_id=last_id)

@@ -1,22 +1,23 @@
 """Proof that all of it arrived: every row of the job against what is in the CDP, by id and by content (SPEC 5.3).
 
 Both sides are streamed in the order of the rows' ids and compared as they come; the tally is kept on the job every few
-thousand ids, so a reconciliation that was interrupted goes on.
+thousand ids, so a reconciliation that was interrupted goes on. Of the CDP's side all of the company's migrated
+documents are looked at, whatever the job's range: one that the range says nothing about is extra unless its row exists.
 """
 
 import logging
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Final
 
 from cdp_pipelines.domain.errors import TransientFailure
-from cdp_pipelines.domain.outcomes import Outcome, Ready, Skipped
-from cdp_pipelines.domain.reconciliation import Pair, Tally, merged
+from cdp_pipelines.domain.outcomes import DEGRADED_MENDED, Outcome, Ready, Skipped
+from cdp_pipelines.domain.reconciliation import CHANGED_SINCE, Pair, Tally, merged
 from cdp_pipelines.pipelines.migrations.collecting import long_lived_set_aside
 from cdp_pipelines.pipelines.migrations.hold import Hold
 from cdp_pipelines.pipelines.migrations.source import Comparing, MigrationSource
+from cdp_pipelines.stores.migrated_documents import LARGEST_ID, Mending
 
 logger = logging.getLogger(__name__)
 
@@ -26,10 +27,14 @@ PAGE_ROWS: Final = 1_000
 CHECKPOINT_IDS: Final = 5_000
 ATTEMPTS: Final = 5
 MOST_OTHERS: Final = 10_000
+AT_ONCE: Final = 500
+"""Documents without a row in the job's range whose rows are looked up together, and documents mended together."""
 
 DUPLICATES: Final = "duplicates"
 OTHERS: Final = "written_by_others"
 OTHERS_NOT_COMPARED: Final = "others_not_compared"
+OUTSIDE_THE_RANGE: Final = "outside_the_range"
+"""Documents of rows that are in the CRM but not in the job's range, such as those before its first date."""
 
 
 @dataclass(slots=True)
@@ -49,8 +54,10 @@ class Progress:
 
 
 @long_lived_set_aside()
-def reconcile(hold: Hold, source: MigrationSource, job: Document) -> Document:
+def reconcile(hold: Hold, source: MigrationSource, job: Document, *, mend: bool = False) -> Document:
     """Compare everything; the job then has `reconciliation`, `match_pct` and `accuracy_pct`.
+
+    With `mend`, documents that are identical but for what an outage left unknown get those fields, and no other.
 
     Raises:
         TransientFailure: a side stayed away; what was compared is kept.
@@ -59,7 +66,11 @@ def reconcile(hold: Hold, source: MigrationSource, job: Document) -> Document:
     state = job.get("reconciliation")
     if state and state.get("done") is True:
         return job
-    comparison = _Comparison(hold, source, job, Progress.from_document(state, cursor))
+
+    def keep(found: Document) -> None:
+        hold.beat(reconciliation=found)
+
+    comparison = _Comparison(source, job, Progress.from_document(state, cursor), cursor, keep, mend=mend)
     for attempt in range(1, ATTEMPTS + 1):
         try:
             comparison.run()
@@ -70,63 +81,102 @@ def reconcile(hold: Hold, source: MigrationSource, job: Document) -> Document:
             # Back to the last checkpoint: what came after it is in no tally that is kept.
             logger.warning("%s reconciling goes on from the last checkpoint: %s", hold.label, exc)
             kept = hold.beat().get("reconciliation")
-            comparison = _Comparison(hold, source, job, Progress.from_document(kept, cursor))
-    return comparison.finish()
+            comparison = _Comparison(source, job, Progress.from_document(kept, cursor), cursor, keep, mend=mend)
+    found, mended = comparison.finish(), comparison.mended
+    if mended:
+        before = int((job.get("notes") or {}).get(DEGRADED_MENDED, 0))
+        found[f"notes.{DEGRADED_MENDED}"] = before + mended
+    return hold.beat(**found)
+
+
+@long_lived_set_aside()
+def compare_again(source: MigrationSource, job: Document, cursor: str) -> Document:
+    """The job as it would be after a comparison made now; nothing is written anywhere.
+
+    Raises:
+        TransientFailure: a side stayed away.
+    """
+    comparison = _Comparison(source, job, Progress(), cursor, lambda _: None, mend=False)
+    comparison.run()
+    return {**job, **comparison.finish()}
+
+
+def has_nothing_to_compare(job: Mapping[str, Any]) -> bool:
+    """Whether everything was compared and no row had to be in the CDP."""
+    found = job.get("reconciliation") or {}
+    return found.get("done") is True and int(found.get("eligible") or 0) == 0
 
 
 class _Comparison:
-    def __init__(self, hold: Hold, source: MigrationSource, job: Document, progress: Progress) -> None:
-        self._hold = hold
-        self._source = source
-        self._job = job
-        self._cutoff: datetime | None = job["options"]["date_range_start"]
+    def __init__(
+        self,
+        source: MigrationSource,
+        job: Document,
+        progress: Progress,
+        cursor: str,
+        keep: Callable[[Document], None],
+        *,
+        mend: bool,
+    ) -> None:
+        self._source, self._job, self._cursor, self._keep, self._mend = source, job, cursor, keep, mend
         self._last_id = max((int(shard["to"]) for shard in job["shards"].values()), default=0)
         self._tally, self._position = progress.tally, progress.position
         self._comparing: Comparing = source.comparing(progress.kept)
+        self._rowless: dict[int, Document] = {}
+        self._mendings: list[Mending] = []
         self._others = self._read_others()
+
+    @property
+    def mended(self) -> int:
+        """How many documents were set right."""
+        return self._tally.mended
 
     def run(self) -> None:
         next_checkpoint = CHECKPOINT_IDS
+        stored = self._source.documents.migrated(after=self._position)
         with closing(self._expected()) as expected:
-            for number, pair in enumerate(merged(expected, self._stored()), start=1):
+            for number, pair in enumerate(merged(expected, stored), start=1):
                 self._judge(pair)
                 self._position = pair.id
                 if number >= next_checkpoint:
                     next_checkpoint = number + CHECKPOINT_IDS
-                    self._hold.beat(reconciliation=self._as_document(done=False))
+                    self._settle()
+                    self._keep(self._as_document(done=False))
+        self._settle()
 
     def finish(self) -> Document:
+        """What the job is to hold of it."""
         for row_id, document in self._others.items():
-            # What is left stands for no row of the source that must be in the CDP.
-            self._tally.count("extra", str(document.get(self._source.documents.kind.key, row_id)))
-        self._position = self._last_id
-        return self._hold.beat(
-            reconciliation=self._as_document(done=True),
-            match_pct=self._tally.match_pct,
-            accuracy_pct=self._tally.accuracy_pct,
-        )
+            # What is left stands for no row that was met: for none at all, or for one outside the range.
+            if row_id < 0:
+                self._extra(document)
+            else:
+                self._rowless[row_id] = document
+                self._settle_if_many()
+        self._others = {}
+        self._settle()
+        self._position = max(self._position, self._last_id)
+        return {
+            "reconciliation": self._as_document(done=True),
+            "match_pct": self._tally.match_pct,
+            "accuracy_pct": self._tally.accuracy_pct,
+        }
 
     def _as_document(self, *, done: bool) -> Document:
         """As kept on the job."""
-        cursor = self._hold.services.kind.jobs.cursor
-        return {cursor: self._position, "done": done, **self._comparing.as_document(), **self._tally.as_document()}
+        return {
+            self._cursor: self._position, "done": done, **self._comparing.as_document(), **self._tally.as_document(),
+        }  # fmt: skip
 
-    def _expected(self) -> Generator[tuple[int, tuple[Any, Outcome]], None, None]:
+    def _expected(self) -> Generator[tuple[int, tuple[Outcome, bool]], None, None]:
+        """Each row's outcome, and whether it was left to a live feed that does not have it."""
         source_pages = self._source.pages(self._job, after=self._position, to=self._last_id, page_rows=PAGE_ROWS)
         with closing(source_pages) as pages:
             for rows in pages:
-                for row, outcome in zip(rows, self._source.outcomes(rows), strict=True):
-                    yield row.id, (row, outcome)
-
-    def _stored(self) -> Iterator[tuple[int, Document]]:
-        instant = self._source.documents.kind.instant
-        for row_id, document in self._source.documents.migrated(after=self._position):
-            if row_id > self._last_id:
-                return
-            at = document.get(instant)
-            # A job over a range of dates answers for that range; older documents are an earlier job's.
-            if self._cutoff is None or not isinstance(at, datetime) or at >= self._cutoff:
-                yield row_id, document
+                outcomes = self._source.outcomes(rows)
+                unfed = self._source.unfed(rows, outcomes)
+                for row, outcome in zip(rows, outcomes, strict=True):
+                    yield row.id, (outcome, row.id in unfed)
 
     def _judge(self, pair: Pair) -> None:
         tally = self._tally
@@ -138,22 +188,70 @@ class _Comparison:
                 tally.note(DUPLICATES)
             stored = stored or other
         if pair.expected is None:
-            tally.count("extra", str(pair.id))
+            self._rowless[pair.id] = stored or {}
+            self._settle_if_many()
             return
         tally.source += 1
-        outcome: Outcome = pair.expected[1]
+        outcome, unfed = pair.expected
         if isinstance(outcome, Skipped):
             tally.skipped_by_rule += 1
             if stored is not None:
                 tally.count("extra", str(pair.id))
                 self._comparing.there_though_skipped(outcome, tally)
+            elif unfed:
+                self._comparing.missed_by_the_feed(pair.id)
         elif not isinstance(outcome, Ready) or stored is None:
             tally.count("missing", str(pair.id))
         else:
-            verdict, noted = self._comparing.compare(outcome.document, stored)
-            tally.count(verdict, str(pair.id))
-            for name in noted:
-                tally.note(name)
+            self._compare(pair.id, outcome.document, stored, ours=pair.stored is not None)
+
+    def _compare(self, row_id: int, expected: Document, stored: Document, *, ours: bool) -> None:
+        tally = self._tally
+        verdict, noted = self._comparing.compare(expected, stored)
+        if verdict == CHANGED_SINCE and not ours:
+            # What another loader wrote may never have been as the CRM says; that proves nothing about people.
+            verdict = "different"
+        tally.count(verdict, str(row_id))
+        fields = self._comparing.mending(expected, stored) if noted else None
+        if fields is not None and self._mend:
+            seen = {name: stored.get(name) for name in (*fields, "updated_at")}
+            self._mendings.append(Mending(stored["_id"], fields, seen))
+            self._settle_if_many()
+            return
+        tally.degraded += fields is not None
+        for name in noted:
+            tally.note(name)
+
+    def _extra(self, document: Document, row_id: int | None = None) -> None:
+        named = document.get(self._source.documents.kind.key) or document.get("_id")
+        self._tally.count("extra", str(named if row_id is None else row_id))
+
+    def _settle_if_many(self) -> None:
+        if len(self._rowless) >= AT_ONCE or len(self._mendings) >= AT_ONCE:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Look up the rows of documents that had none, and mend what is to be mended."""
+        if self._rowless:
+            self._look_up()
+        if self._mendings:
+            mended = self._source.documents.mend(self._mendings)
+            self._tally.mended += mended
+            self._tally.degraded += len(self._mendings) - mended
+            self._mendings = []
+
+    def _look_up(self) -> None:
+        waiting, self._rowless = self._rowless, {}
+        rows = self._source.rows_by_id(sorted(waiting))
+        outcomes = dict(zip((row.id for row in rows), self._source.outcomes(rows), strict=True))
+        for row_id, document in waiting.items():
+            outcome = outcomes.get(row_id)
+            if outcome is None or isinstance(outcome, Skipped):
+                self._extra(document, row_id)
+                if isinstance(outcome, Skipped):
+                    self._comparing.there_though_skipped(outcome, self._tally)
+            else:
+                self._tally.note(OUTSIDE_THE_RANGE)
 
     def _read_others(self) -> dict[int, Document]:
         """Documents that another loader wrote, such as the gateway's batch route, by their row."""
@@ -165,8 +263,9 @@ class _Comparison:
         others: dict[int, Document] = {}
         for document in found:
             number = documents.kind.row_id(document)
-            # Those that name no row go under numbers that no row has.
-            number = -len(others) - 1 if number is None else number
+            if number is None or not 0 < number <= LARGEST_ID or number in others:
+                # Those that name no row go under numbers that no row has.
+                number = -len(others) - 1
             if self._position < number or number < 0:
                 others[number] = document
         return others

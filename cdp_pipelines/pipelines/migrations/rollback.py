@@ -21,6 +21,7 @@ from cdp_pipelines.pipelines.migrations.rechecking import evaluate_checks
 from cdp_pipelines.pipelines.migrations.services import MigrationResource, MigrationServices
 from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
 from cdp_pipelines.stores.migrated_documents import MigratedDocuments
+from cdp_pipelines.stores.migration_jobs import DEGRADED_ROWS, FAILED_PARTS
 from cdp_pipelines.stores.migrations.runner import Migrator
 
 
@@ -70,8 +71,12 @@ def _roll_back(context: dg.OpExecutionContext, hold: Hold) -> Mapping[str, Any]:
             services.failures.forget(job_id, context.partition_key)
         services.failures.forget_parts(context.partition_key)
         total = int(job.get("records_rolled_back") or 0)
-        # What the comparison found is gone with the documents.
-        changes = {"phase": "done", "match_pct": None, "accuracy_pct": None, "reconciliation": None}
+        # What the comparison found is gone with the documents, and so is what they lacked.
+        changes: dict[str, Any] = {"phase": "done", "match_pct": None, "accuracy_pct": None, "reconciliation": None}
+        changes |= {"records_to_roll_back": None, DEGRADED_ROWS: [], FAILED_PARTS: []}
+        for name in (services.kind.degraded_reason, services.kind.failed_parts_note):
+            if name is not None and (job.get("notes") or {}).get(name):
+                changes[f"notes.{name}"] = 0
         if not conclude(services, hold.owned, ROLLED_BACK, request_id=hold.request_id, changes=changes):
             raise CdpError("OWNERSHIP_LOST", "The job was ended or taken over meanwhile.")
     context.log.info("%s %d documents deleted by this run, %d by this rollback", hold.label, deleted, total)
@@ -86,8 +91,7 @@ def delete_all(hold: Hold, documents: MigratedDocuments) -> int:
     services, hanging = hold.services, hold.services.kind.hanging
     fields = () if hanging is None else hanging.fields
     deleted = after = 0
-    job = hold.beat(phase=ROLLBACK_PHASE)
-    before = int(job.get("records_rolled_back") or 0)
+    before = _gone_before(hold, documents)
     while batch := documents.doomed(after=after, fields=fields):
         deleted += _delete(services, documents, batch)
         after = documents.row_id_of(batch[-1]["_id"])
@@ -98,6 +102,23 @@ def delete_all(hold: Hold, documents: MigratedDocuments) -> int:
     if hanging is not None:
         hanging.sweep(services, documents.company_sso_id)
     return deleted
+
+
+def _gone_before(hold: Hold, documents: MigratedDocuments) -> int:
+    """How many documents rollbacks of this job have taken out so far, told by what is gone and not by what was said.
+
+    The first try counts what there is (`records_to_roll_back`); one that was killed between deleting and saying so is
+    then found out by counting again.
+    """
+    job = hold.beat(phase=ROLLBACK_PHASE)
+    there, told = documents.count_all(), int(job.get("records_rolled_back") or 0)
+    if job.get("records_to_roll_back") is None:
+        hold.beat(records_to_roll_back=told + there, records_rolled_back=told)
+        return told
+    # More than was counted: another loader wrote meanwhile.
+    gone = max(int(job["records_to_roll_back"]) - there, told)
+    hold.beat(records_to_roll_back=gone + there, records_rolled_back=gone)
+    return gone
 
 
 def _delete(services: MigrationServices, documents: MigratedDocuments, batch: Sequence[Mapping[str, Any]]) -> int:

@@ -3,6 +3,7 @@
 Built from the kinds of migrations there are, so that one queue and one sweeper serve them all.
 """
 
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -23,7 +24,9 @@ from cdp_pipelines.pipelines.migrations.kinds import (
     MigrationKind,
     run_key,
 )
+from cdp_pipelines.pipelines.migrations.runs import runs_of
 from cdp_pipelines.pipelines.migrations.services import MigrationResource, MigrationServices
+from cdp_pipelines.pipelines.migrations.setting_aside import set_aside_harmful, set_aside_unreadable
 from cdp_pipelines.pipelines.migrations.sweep import sweep_migrations
 from cdp_pipelines.pipelines.partitions import COMPANY_PARTITIONS
 from cdp_pipelines.stores.migration_requests import was_put_back
@@ -58,7 +61,10 @@ def migration_requests_sensor(kinds: Mapping[str, MigrationKind], jobs: Sequence
         requests: list[dg.RunRequest] = []
         rejected, budget = 0, Budget()
         measuring = budget.part(COVERAGE_SECONDS_A_TICK)
-        for document in services.requests.waiting(now=services.now(), limit=MOST_LAUNCHES_A_TICK):
+        waiting = services.requests.waiting(now=services.now(), limit=MOST_LAUNCHES_A_TICK)
+        for unreadable in waiting.unreadable:
+            set_aside_unreadable(services, unreadable)
+        for document in waiting:
             if budget.spent():
                 context.log.info("this tick's time is spent; what is left waits for the next")
                 break
@@ -68,6 +74,9 @@ def migration_requests_sensor(kinds: Mapping[str, MigrationKind], jobs: Sequence
                 # What was claimed so far must be launched; the rest stays in the queue for a later tick.
                 context.log.warning("stopped after %d requests: %s", len(requests) + rejected, exc)
                 break
+            except Exception as exc:  # noqa: BLE001 - whatever a document holds, its neighbours go on
+                context.log.warning(set_aside_harmful(services, document, exc))
+                continue
             if isinstance(answer, dg.RunRequest):
                 requests.append(answer)
             elif isinstance(answer, Rejected):
@@ -97,6 +106,12 @@ def _take_in(
     anyone = next(iter(by_kind.values()))
     if not anyone.requests.claim(document["_id"], uuid.uuid4().hex, now=anyone.now()):
         return None
+    taken = anyone.requests.take_in(document["_id"], now=anyone.now())
+    if isinstance(taken, Rejected):
+        return taken if reject(anyone, document, taken) else None
+    if taken is None:
+        return None
+    document = taken
     kind = document.get("kind")
     services = by_kind.get(kind) if isinstance(kind, str) else None
     answer: Admitted[MigrationRequest] | Rejected
@@ -119,12 +134,11 @@ def _launch(
     context: dg.SensorEvaluationContext, services: MigrationServices, document: Document, request: MigrationRequest
 ) -> dg.RunRequest | None:
     request_id = str(document["_id"])
-    attempt = int(document.get("attempt") or 0)
-    launched = dg.RunsFilter(tags={TAG_REQUEST: request_id})
+    attempt = int(document.get("attempt", 0))
     # An earlier claim ran out. If its run exists, it waits or works, or the sweeper ends it; if not, the tick died
     # between claiming and launching, and its run key may be spent, so the next attempt gets a key of its own.
-    in_vain = was_put_back(document)
-    if "launch" in document and attempt and not in_vain and context.instance.get_runs(launched, limit=1):
+    of_request = runs_of(context.instance, services.kind, request_id, request.company_sso_id) if attempt else []
+    if of_request and not was_put_back(document):
         return None
     attempt += 1
     services.requests.note_attempt(document["_id"], attempt)
@@ -163,15 +177,22 @@ def migration_run_failures_sensor(kinds: Mapping[str, MigrationKind]) -> dg.Sens
     def migration_run_failures(context: dg.SensorEvaluationContext, migrations: MigrationResource) -> dg.SkipReason:
         """One bounded look at what is open; see `sweep.py`."""
         summaries, budget = [], Budget()
+        before = _positions(context.cursor)
+        after: dict[str, str] = {}
         for kind in kinds.values():
+            position = before.get(kind.kind, "")
             try:
-                report = sweep_migrations(migrations.services(kind), context.instance, budget=budget)
+                services = migrations.services(kind)
+                report = sweep_migrations(services, context.instance, after=position, budget=budget)
             except CdpError as exc:
                 summaries.append(f"{kind.kind}: {exc.code}")
+                after.update({kind.kind: position} if position else {})
                 continue
+            after.update({kind.kind: report.cursor} if report.cursor else {})
             for line in report.lines:
                 context.log.info(line)
             summaries.append(f"{kind.kind}: {report.summary}")
+        context.update_cursor(json.dumps(after))
         try:
             for line in repeat_alerts(migrations.shared_services(), budget):
                 context.log.info(line)
@@ -180,3 +201,14 @@ def migration_run_failures_sensor(kinds: Mapping[str, MigrationKind]) -> dg.Sens
         return dg.SkipReason("; ".join(summaries))
 
     return migration_run_failures
+
+
+def _positions(cursor: str | None) -> dict[str, str]:
+    """Where each kind's sweep goes on; a cursor that cannot be read starts the rounds again."""
+    try:
+        positions = json.loads(cursor or "{}")
+    except ValueError:
+        return {}
+    if not isinstance(positions, dict):
+        return {}
+    return {kind: position for kind, position in positions.items() if isinstance(position, str)}

@@ -14,13 +14,15 @@ from cdp_pipelines.domain.errors import ConfigurationError, PermanentFailure
 from cdp_pipelines.pipelines.alerting import alert_once
 from cdp_pipelines.pipelines.clock import utc_now
 from cdp_pipelines.pipelines.migrations.kinds import MigrationKind
+from cdp_pipelines.pipelines.migrations.users import UserMemory
 from cdp_pipelines.resources.alerts import AlertSender, AlertsResource
 from cdp_pipelines.resources.attachment_fetcher import AttachmentFetcherResource
 from cdp_pipelines.resources.cdp_mongo import CdpMongoResource
 from cdp_pipelines.resources.crm_notes import CrmNotesExtractor, CrmNotesResource
 from cdp_pipelines.resources.crm_postgres import CrmDatabase, CrmPostgresResource
-from cdp_pipelines.resources.environment import required_setting, whole_number_setting
+from cdp_pipelines.resources.environment import required_setting
 from cdp_pipelines.resources.launchpad import LaunchpadClient, LaunchpadResource
+from cdp_pipelines.resources.number_settings import whole_number_setting
 from cdp_pipelines.resources.object_store import ObjectStore, ObjectStoreResource
 from cdp_pipelines.resources.safe_http import SafeFetcher
 from cdp_pipelines.stores.alert_causes import AlertCauses
@@ -31,9 +33,6 @@ from cdp_pipelines.stores.migration_requests import MigrationRequests
 
 FILES_SETTING: Final = "CDP_FILES_ROOT_URL"
 PATIENCE_SETTING: Final = "CDP_OUTAGE_PATIENCE_SECONDS"
-PATIENCE_SECONDS: Final = 300
-MOST_PATIENCE_SECONDS: Final = 600
-"""Well under the lease, which cannot be renewed while MongoDB itself is away."""
 
 
 class MigrationResource(dg.ConfigurableResource[None]):
@@ -49,7 +48,9 @@ class MigrationResource(dg.ConfigurableResource[None]):
     files_root_url: str = Field(
         default="", description="Address under which the CDP serves what is in the bucket; empty: CDP_FILES_ROOT_URL."
     )
-    lease_seconds: int = Field(default=LEASE_SECONDS, description="How long a silent run keeps its job, in seconds.")
+    lease_seconds: int = Field(
+        default=LEASE_SECONDS, ge=0, le=86_400, description="How long a silent run keeps its job, in seconds."
+    )
     patience_seconds: int | None = Field(
         default=None, description="How long a run waits for what is away; empty: CDP_OUTAGE_PATIENCE_SECONDS, else 300."
     )
@@ -122,7 +123,7 @@ class SharedServices:
         Raises:
             ConfigurationError: what is set is no such number.
         """
-        return read_patience_seconds(self._resources.patience_seconds)
+        return whole_number_setting(PATIENCE_SETTING, self._resources.patience_seconds)
 
     def alerts(self) -> AlertSender:
         """Where the people on duty are alerted."""
@@ -130,7 +131,7 @@ class SharedServices:
 
 
 class MigrationServices(SharedServices):
-    """Stores and outside systems of one migration."""
+    """Stores and outside systems of one migration. `user_memory` is what a run knows of users, None outside of runs."""
 
     def __init__(
         self, resources: MigrationResource, kind: MigrationKind, *, now: Callable[[], datetime] = utc_now
@@ -139,6 +140,7 @@ class MigrationServices(SharedServices):
         self.kind = kind
         self.jobs = MigrationJobs(self.database, kind.jobs, lease_seconds=resources.lease_seconds)
         self.failures = MigrationFailures(self.database, kind.kind)
+        self.user_memory: UserMemory | None = None
 
     def crm_notes(self, company: Company, *, request_id: str) -> CrmNotesExtractor:
         """The CRM's notes of one company, from where they are read in this deployment.
@@ -167,20 +169,6 @@ class MigrationServices(SharedServices):
             ConfigurationError: it is missing, or is none.
         """
         return read_files_root_url(self._resources.files_root_url)
-
-
-def read_patience_seconds(explicit: int | None = None) -> int:
-    """How long an outage is waited for, from the setting if none is given.
-
-    Raises:
-        ConfigurationError: it is no number from 0 to `MOST_PATIENCE_SECONDS`.
-    """
-    seconds = whole_number_setting(PATIENCE_SETTING, explicit, default=PATIENCE_SECONDS)
-    if not 0 <= seconds <= MOST_PATIENCE_SECONDS:
-        raise ConfigurationError(
-            "SETTING_INVALID", f"{PATIENCE_SETTING} must be a whole number from 0 to {MOST_PATIENCE_SECONDS}."
-        )
-    return seconds
 
 
 def read_files_root_url(explicit: str = "") -> str:

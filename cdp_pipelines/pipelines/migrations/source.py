@@ -4,7 +4,7 @@ Belongs here: the shape. Not here: any single migration (each pipeline's `pages.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -48,8 +48,17 @@ class Comparing(Protocol):
     def compare(self, expected: Mapping[str, Any], stored: Mapping[str, Any]) -> tuple[Verdict, Sequence[str]]:
         """Whether the stored document is the expected one, and what is to be noted of it."""
 
+    def mending(self, expected: Mapping[str, Any], stored: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Fields to set right (None: to take off) of a document that is identical but for what an outage left unknown.
+
+        None: there are none.
+        """
+
     def there_though_skipped(self, outcome: Skipped, tally: Tally) -> None:
         """A document is there for a row that a rule leaves out; it is counted as extra already."""
+
+    def missed_by_the_feed(self, row_id: int) -> None:
+        """A row was left to the live feed, which does not have it."""
 
     def as_document(self) -> Document:
         """What is kept on the job beside the tally."""
@@ -62,8 +71,12 @@ class MigrationSource(ABC):
     documents: MigratedDocuments
 
     @abstractmethod
-    def overview(self, job: Mapping[str, Any]) -> Overview:
-        """Look over the rows that the job's options ask for."""
+    def overview(self, job: Mapping[str, Any], *, after: int = 0) -> Overview:
+        """Look over the rows that the job's options ask for, with ids above `after`."""
+
+    def edges(self, job: Mapping[str, Any], overview: Overview, shards: int) -> Sequence[int] | None:  # noqa: ARG002 - for sources that can say
+        """The ids that divide the rows looked over into so many parts of as many rows; None: cannot be said."""
+        return None
 
     @abstractmethod
     def pages(self, job: Mapping[str, Any], *, after: int, to: int, page_rows: int) -> Generator[list[Any], None, None]:
@@ -84,6 +97,10 @@ class MigrationSource(ABC):
     def replay_parts(self, hold: "Hold", parts: Sequence[Mapping[str, Any]]) -> Parts:  # noqa: ARG002 - as above
         """Try the quarantined parts of rows again."""
         return Parts()
+
+    def unfed(self, rows: Sequence[Any], outcomes: Sequence[Outcome]) -> Collection[int]:  # noqa: ARG002 - for sources beside a live feed
+        """The ids of those rows of a page that were left to a live feed which does not have them."""
+        return ()
 
     def noticed(self) -> Mapping[str, int]:
         """What was noticed since this was last asked, such as outages, for the job's `notes`."""

@@ -3,20 +3,28 @@
 Every step is bounded and safe to repeat, and two sweepers at once end a job once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
-from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster import DagsterInstance, DagsterRunStatus
 
 from cdp_pipelines.domain.errors import CdpError, TransientFailure
-from cdp_pipelines.domain.migration_requests import STATUS_QUEUED
+from cdp_pipelines.domain.migration_requests import STATUS_PROCESSING, STATUS_QUEUED
 from cdp_pipelines.domain.migrations import CANCELED, FAILED, IN_PROGRESS
 from cdp_pipelines.pipelines.budget import Budget
 from cdp_pipelines.pipelines.migrations.conclude import conclude, end_request, error_of
-from cdp_pipelines.pipelines.migrations.kinds import TAG_REQUEST
+from cdp_pipelines.pipelines.migrations.runs import runs_of
 from cdp_pipelines.pipelines.migrations.services import MigrationServices
+from cdp_pipelines.pipelines.migrations.setting_aside import (
+    refuse_never_taken_in,
+    set_aside_harmful,
+    set_aside_unreadable,
+    tell_of_harmful,
+)
 from cdp_pipelines.pipelines.runs import end_dead_run, will_go_on
+from cdp_pipelines.stores.documents import Found, position_of, position_text
 from cdp_pipelines.stores.migration_requests import UNTAKEN, was_put_back
 
 Document = dict[str, Any]
@@ -37,11 +45,12 @@ _STOPPED = "The run was stopped by an operator. Its cursors are kept; starting a
 
 @dataclass(slots=True)
 class SweepReport:
-    """What one sweep did, for the tick's log; no personal data."""
+    """What one sweep did, for the tick's log; no personal data. `cursor` is where the next one goes on."""
 
     looked_at: int = 0
     ended: int = 0
     lines: list[str] = field(default_factory=list)
+    cursor: str = ""
 
     @property
     def summary(self) -> str:
@@ -50,26 +59,81 @@ class SweepReport:
 
 
 def sweep_migrations(
-    services: MigrationServices, instance: DagsterInstance, *, budget: Budget | None = None
+    services: MigrationServices, instance: DagsterInstance, *, after: str = "", budget: Budget | None = None
 ) -> SweepReport:
-    """End abandoned jobs, then abandoned requests, and watch the queue, until the tick's time is spent."""
+    """End abandoned jobs, then abandoned requests, and watch the queue. `after` continues an earlier sweep.
+
+    What the budget leaves no time for waits for the next one.
+    """
     report, budget = SweepReport(), budget or Budget()
     before = services.now() - timedelta(seconds=UNHEARD_SECONDS)
-    for job in services.jobs.unfinished(limit=MOST_SWEEPS_A_TICK):
-        if budget.spent():
-            break
-        if job["updated_at"] <= before:
-            report.looked_at += 1
-            _sweep_job(services, instance, job, report)
-    for request in services.requests.open_requests(
-        kind=services.kind.kind, launched_before=before, limit=MOST_SWEEPS_A_TICK
-    ):
-        if budget.spent():
-            break
-        report.looked_at += 1
-        _sweep_request(services, instance, request, report)
+    of_jobs, _, of_requests = after.partition("|")
+    jobs = services.jobs.unfinished(limit=MOST_SWEEPS_A_TICK, after=position_of(of_jobs))
+    at_job = _sweep_jobs(services, instance, jobs, report, budget)
+    requests = services.requests.open_requests(
+        launched_before=before, limit=MOST_SWEEPS_A_TICK, after=position_of(of_requests)
+    )
+    at_request = _sweep_requests(services, instance, requests, report, budget)
+    places = [_place(jobs, at_job, of_jobs), _place(requests, at_request, of_requests)]
+    report.cursor = "|".join(places) if any(places) else ""
     _watch_queue(services)
     return report
+
+
+def _place(found: Sequence[Document], looked_at: int, before: str) -> str:
+    """Where the next sweep goes on: behind the last one looked at, or from the start when this was the last page."""
+    if looked_at == len(found) < MOST_SWEEPS_A_TICK:
+        return ""
+    return position_text(found[looked_at - 1]["_id"]) if looked_at else before
+
+
+def _sweep_jobs(
+    services: MigrationServices,
+    instance: DagsterInstance,
+    jobs: Sequence[Document],
+    report: SweepReport,
+    budget: Budget,
+) -> int:
+    """Look at unfinished jobs; how many the budget had time for."""
+    before = services.now() - timedelta(seconds=UNHEARD_SECONDS)
+    for number, job in enumerate(jobs):
+        if budget.spent():
+            return number
+        try:
+            if job["updated_at"] <= before:
+                report.looked_at += 1
+                _sweep_job(services, instance, job, report)
+        except TransientFailure:
+            raise
+        except Exception as exc:  # noqa: BLE001 - whatever a job holds, its neighbours are swept
+            report.lines.append(tell_of_harmful(services, services.kind.jobs.collection, job, exc))
+    return len(jobs)
+
+
+def _sweep_requests(
+    services: MigrationServices, instance: DagsterInstance, requests: Found, report: SweepReport, budget: Budget
+) -> int:
+    """Look at open requests: those of this kind, and those that are nobody's; how many the budget had time for."""
+    for unreadable in requests.unreadable:
+        set_aside_unreadable(services, unreadable)
+    for number, (found, request) in enumerate(zip(requests, services.requests.taken_in(requests), strict=True)):
+        if budget.spent():
+            return number
+        try:
+            if request is None:
+                # One that still waits is the queue's.
+                if found.get("status") == STATUS_PROCESSING:
+                    report.looked_at += 1
+                    report.ended += 1
+                    report.lines.append(refuse_never_taken_in(services, found))
+            elif request.get("kind") == services.kind.kind:
+                report.looked_at += 1
+                _sweep_request(services, instance, request, report)
+        except TransientFailure:
+            raise
+        except Exception as exc:  # noqa: BLE001 - whatever a document holds, its neighbours are swept
+            report.lines.append(set_aside_harmful(services, found, exc))
+    return len(requests)
 
 
 def _sweep_job(services: MigrationServices, instance: DagsterInstance, job: Document, report: SweepReport) -> None:
@@ -118,7 +182,7 @@ def _sweep_request(
     services: MigrationServices, instance: DagsterInstance, request: Document, report: SweepReport
 ) -> None:
     request_id, company = request["_id"], str(request.get("company_sso_id"))
-    runs = instance.get_runs(RunsFilter(tags={TAG_REQUEST: str(request_id)}), limit=5)
+    runs = runs_of(instance, services.kind, str(request_id), company)
     if not runs or any(not run.is_finished for run in runs) or will_go_on(instance, runs[0], now=services.now()):
         # At work, waiting for a place, or never launched, which the queue's sensor looks after.
         return
@@ -151,7 +215,7 @@ def _launch_again(services: MigrationServices, request: Document, report: SweepR
 
 
 def _watch_queue(services: MigrationServices) -> None:
-    oldest = services.requests.oldest_queued()
+    oldest = services.requests.oldest_queued(now=services.now())
     if oldest is None:
         return
     waited = services.now() - oldest["created_at"]

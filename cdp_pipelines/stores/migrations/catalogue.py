@@ -22,6 +22,13 @@ def _of_entities(collection: str, instant: str, *references: str) -> list[Index]
     ]
 
 
+_UNIQ_JOB_ID: Final = Index(
+    "bulk_upload_jobs",
+    "uniq_job_id",
+    [("job_id", 1)],
+    {"unique": True, "partialFilterExpression": {"job_id": {"$type": "string"}}},
+)
+
 MIGRATIONS: Final = (
     Migration(
         1,
@@ -41,12 +48,7 @@ MIGRATIONS: Final = (
             Index("bulk_upload_jobs", "idx_company_job_type", [_COMPANY, ("job_type", 1), ("created_at", -1)]),
             Index("bulk_upload_jobs", "idx_job_type_status", [("job_type", 1), ("status", 1), ("created_at", 1)]),
             Index("bulk_upload_jobs", "idx_job_type_job_id", [("job_type", 1), ("job_id", 1)]),
-            Index(
-                "bulk_upload_jobs",
-                "uniq_job_id",
-                [("job_id", 1)],
-                {"unique": True, "partialFilterExpression": {"job_id": {"$type": "string"}}},
-            ),
+            _UNIQ_JOB_ID,
             Index("bulk_upload_jobs", "idx_cleanup_pending", [("cleanup_pending", 1)], {"sparse": True}),
             # Imports share this collection and are not ours to remove.
             ttl("bulk_upload_jobs", only={"job_type": "export"}),
@@ -146,6 +148,36 @@ MIGRATIONS: Final = (
             Index("export_templates", "uniq_company_name", [_COMPANY, ("name", 1)], {"unique": True}),
             Index("export_schedules", "uniq_company_name", [_COMPANY, ("name", 1)], {"unique": True}),
             Index("export_schedules", "idx_next_run_at", [("next_run_at", 1)]),
+        ],
+    ),
+    Migration(
+        7,
+        "request_intake",
+        [
+            ttl("request_intake"),
+            Index("request_intake", "idx_ref", [("ref", 1)]),
+            # Imports share the collection, and what they call their jobs is none of our business.
+            Index(
+                "bulk_upload_jobs",
+                "uniq_export_job_id",
+                [("job_id", 1)],
+                {"unique": True, "partialFilterExpression": {"job_type": "export", "job_id": {"$type": "string"}}},
+            ),
+        ],
+        replaced=[_UNIQ_JOB_ID],
+    ),
+    Migration(
+        8,
+        "entity_places",
+        [
+            # Every place of a name has an index of its own where others are found by it.
+            Index("vouchers", "idx_company_customer_id", [_COMPANY, ("customer_id", 1)]),
+            Index("publications", "idx_company_code", [_COMPANY, ("code", 1)]),
+            # Whether anything has changed is read from these alone; `created_at` does not tell.
+            *(
+                Index(collection, "idx_company_updated_at", [_COMPANY, ("updated_at", 1), ("_id", 1)])
+                for collection in ("campaigns", "redemptions", "publications", "voucher_transactions")
+            ),
         ],
     ),
 )

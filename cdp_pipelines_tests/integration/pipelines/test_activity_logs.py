@@ -121,6 +121,7 @@ def test_a_clean_company_passes_all_checks_with_numbers(migrations: Migrations) 
         "activity_logs.coverage_pct": True,
         "activity_logs.failure_rate": True,
         "activity_logs.no_duplicates": True,
+        "activity_logs.degraded_people": True,
         "activity_logs.watermark_seam": True,
     }
     for check in result.get_asset_check_evaluations():
@@ -137,12 +138,37 @@ def test_checks_without_a_company_say_what_to_do(migrations: Migrations) -> None
             check(dg.build_asset_check_context(), migrations=migrations.resource)
 
 
-def test_a_company_without_audits_and_people_is_complete(migrations: Migrations) -> None:
+def test_a_company_without_audits_and_people_is_complete_and_has_nothing_to_compare(migrations: Migrations) -> None:
+    m = migrations
+    company, cid = m.add_company(people=0)
+    m.crm.user(cid, 70, "owner@example.com", "Its only user")
+    result = m.run(company=company)
+    assert result.success
+    job = m.job(company)
+    assert (job["status"], job["records_total"], job["match_pct"]) == ("completed", 0, None)
+    assert (job["accuracy_pct"], job["coverage_pct"], job["people"]) == (None, None, 0)
+    by_name = {
+        f"{check.asset_key.path[-1]}.{check.check_name}": check for check in result.get_asset_check_evaluations()
+    }
+    for name in ("crm_contact_coverage.coverage_pct", "activity_logs.coverage_pct", "activity_logs.match_pct"):
+        check = by_name[name]
+        assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+        assert "Nothing to compare" in str(check.description)
+        assert check.metadata[check.check_name].value is None
+
+
+def test_a_cid_that_the_crm_does_not_know_is_refused_wherever_it_is_asked(migrations: Migrations) -> None:
     m = migrations
     company, _ = m.add_company(people=0)
-    assert m.run(company=company).success
-    job = m.job(company)
-    assert (job["status"], job["records_total"], job["match_pct"]) == ("completed", 0, 100.0)
+    request_id = m.request(company_sso_id=company)
+    assert m.tick() == []
+    error = m.the_request(request_id)["error"]
+    assert (error["code"], error["http_status"]) == ("CID_NOT_FOUND", 404)
+    for config in ({}, {"force": True}, {"dry_run": True}):
+        result = m.run(company=company, config=config)
+        assert not result.success
+        assert "CID_NOT_FOUND" in failure_text(result)
+    assert m.db["crm_activity_log_migration_jobs"].count_documents({"company_sso_id": company}) == 0
 
 
 def test_guards_refuse_with_their_codes_and_open_no_job(migrations: Migrations) -> None:
@@ -167,25 +193,39 @@ def test_coverage_of_exactly_99_percent_is_enough(migrations: Migrations) -> Non
 
 def test_it_halts_above_ten_percent_and_goes_on_after_a_fix(migrations: Migrations, http_apis: RecordedApis) -> None:
     m = migrations
-    m.fill(60, unreadable=range(20, 24))
-    result = m.run(config={"page_rows": 10})
+    m.fill(160, unreadable=range(80, 92))
+    result = m.run(config={"page_rows": 50})
     assert not result.success
     assert "MIGRATION_HALTED" in failure_text(result) or "halted" in failure_text(result)
     job = m.job()
     assert_adds_up(job)
-    assert (job["status"], job["records_processed"], job["records_failed"]) == ("halted", 30, 4)
-    assert job["shards"]["shard_0"]["last_audit_id"] == 30
+    assert (job["status"], job["records_processed"], job["records_failed"]) == ("halted", 100, 12)
+    assert job["shards"]["shard_0"]["last_audit_id"] == 100
+    assert "cdp migrate replay activity-logs" in job["error"]["message"]
     (failed,) = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     assert failed.user_failure_data is not None
-    assert failed.user_failure_data.metadata["records_failed"].value == 4
+    assert failed.user_failure_data.metadata["records_failed"].value == 12
     assert any("halted" in alert.body["text"] for alert in http_apis.alerts())
-    m.crm.connection.execute("UPDATE audits SET audited_changes = '--- {}' WHERE id BETWEEN 21 AND 24")
+    m.crm.connection.execute("UPDATE audits SET audited_changes = '--- {}' WHERE id BETWEEN 81 AND 91")
     assert m.run().success
     job = m.job()
     assert_adds_up(job)
-    assert (job["records_processed"], job["records_migrated"], job["records_failed"]) == (60, 56, 4)
-    assert job["status"] == "completed_with_errors"
-    assert job["match_pct"] == 93.33
+    # The rows that failed before lie behind the cursor, and are taken first.
+    assert (job["records_processed"], job["records_migrated"], job["records_failed"]) == (160, 159, 1)
+    assert [row["id"] for row in job["failed_rows"]] == ["92"]
+    assert job["taken_up"] == {"from": "halted", "failed": 12, "parts": 0, "people": 0, "arrived": 11}
+    assert (job["status"], job["match_pct"]) == ("completed_with_errors", 99.37)
+
+
+@pytest.mark.parametrize("rows", [1, 9, 60])
+def test_a_few_rows_never_halt_and_the_end_tells_of_them(migrations: Migrations, rows: int) -> None:
+    m = migrations
+    m.fill(rows, unreadable=[0, 1, 2, 3, 4, 5, 6])
+    assert m.run(config={"page_rows": 3}).success
+    job = m.job()
+    assert (job["status"], job["records_processed"], job["records_failed"]) == (
+        "completed_with_errors", rows, min(rows, 7),
+    )  # fmt: skip
 
 
 def test_exactly_ten_percent_does_not_halt(migrations: Migrations) -> None:

@@ -10,6 +10,10 @@ import openpyxl
 import pytest
 from bson import ObjectId
 
+from cdp_pipelines.pipelines.contact_export.services import ContactExportResource
+from cdp_pipelines.resources.export_history import ExportHistoryResource
+from cdp_pipelines.resources.notifications import NotificationsResource
+from cdp_pipelines.stores.deliveries import Channel
 from cdp_pipelines_tests.integration.pipelines.harness import Exports, contact_id
 
 
@@ -161,7 +165,7 @@ def test_what_is_left_behind(exports: Exports, caplog: pytest.LogCaptureFixture)
     (audit,) = exports.db["export_audit"].find({"job_id": job["job_id"]})
     assert (audit["user_sso_id"], audit["row_count"], audit["fields"]) == ("user-1", 2, ["name", "created_at", "value"])
     states = {d["channel"]: d["state"] for d in exports.db["deliveries"].find({"job_id": job["job_id"]})}
-    assert states == {"email": "sent", "notification": "sent", "history": "sent"}
+    assert states == {"email": "sent", "notification": "sent", "history": "switched_off"}
     assert exports.leftovers() == []
     text = caplog.text
     for event in ("triggered", "completed"):
@@ -170,6 +174,69 @@ def test_what_is_left_behind(exports: Exports, caplog: pytest.LogCaptureFixture)
     assert '"result": "not_configured"' in text
     for secret in (f"{job['job_id']}@example.com", "Customer 1", "X-Amz-Signature"):
         assert secret not in text
+
+
+def with_channels(exports: Exports, **channels: Any) -> None:
+    """The same pipeline, with other channels to tell people on."""
+    usual = {name: getattr(exports.resource, name) for name in type(exports.resource).model_fields}
+    exports.resource = ContactExportResource(**{**usual, **channels})
+
+
+@pytest.mark.any_mongo
+@pytest.mark.parametrize(
+    ("channels", "states", "named"),
+    [
+        ({"notifications": NotificationsResource(root_url="")}, ("switched_off", ""), ""),
+        (
+            {"notifications": NotificationsResource(root_url="http://127.0.0.1:9", client_id="c", secret="s3cret")},
+            ("failed", "NOTIFICATION_UNAVAILABLE"), "",
+        ),
+        (
+            {"notifications": NotificationsResource(root_url="http://127.0.0.1:9")},
+            ("failed", "SETTING_MISSING"), "NOTIFICATION_API_CLIENT_ID is not set",
+        ),
+        (
+            {"notifications": NotificationsResource(root_url="http://127.0.0.1:9", client_id="c")},
+            ("failed", "SETTING_MISSING"), "NOTIFICATION_API_SECRET is not set",
+        ),
+        (
+            {"notifications": NotificationsResource(root_url="api.example.com", client_id="c", secret="s3cret")},
+            ("failed", "SETTING_INVALID"), "NOTIFICATION_API_ROOT_URL must be an address",
+        ),
+        (
+            {"export_history": ExportHistoryResource(root_url="http://127.0.0.1:9")},
+            ("failed", "SETTING_MISSING"), "EXPORT_HISTORY_API_CLIENT_ID is not set",
+        ),
+        (
+            {"export_history": ExportHistoryResource(root_url="http://127.0.0.1:9", client_id="c", secret="s3cret")},
+            ("failed", "EXPORT_HISTORY_UNAVAILABLE"), "",
+        ),
+    ],
+)  # fmt: skip
+def test_what_became_of_telling_people_is_recorded_as_it_is(
+    exports: Exports, channels: dict[str, Any], states: tuple[str, str], named: str, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    for name in ("ROOT_URL", "CLIENT_ID", "SECRET"):
+        monkeypatch.delenv(f"NOTIFICATION_API_{name}", raising=False)
+        monkeypatch.delenv(f"EXPORT_HISTORY_API_{name}", raising=False)
+    with_channels(exports, **channels)
+    with caplog.at_level(logging.INFO, logger="cdp_pipelines"):
+        job = exports.export()
+    assert job["status"] == "completed"
+    channel: Channel = "notification" if "notifications" in channels else "history"
+    delivered = {d["channel"]: d for d in exports.db["deliveries"].find({"job_id": job["job_id"]})}
+    assert (delivered[channel]["state"], delivered[channel].get("error_code", "")) == states
+    assert delivered["email"]["state"] == "sent"
+    assert named in caplog.text
+    assert "s3cret" not in caplog.text
+    causes = [each["_id"] for each in exports.db["alert_causes"].find({})]
+    assert any(named in str(cause) for cause in causes) or not named
+    # Once, whatever became of it: a restart tells nobody a second time.
+    assert (
+        exports.services().deliveries.begin(job["job_id"], exports.company, channel, "x", now=datetime.now(UTC))
+        is False
+    )
 
 
 def test_a_terminal_request_is_left_alone(exports: Exports) -> None:

@@ -90,7 +90,7 @@ def test_every_kind_of_note_gets_its_outcome(notes: Notes) -> None:
     assert m.db["migration_failures"].count_documents({"job_id": job["_id"]}) == 3
     checks = checks_of(result)
     assert checks == {f"contact_notes.{check}": True for check in (
-        "match_pct", "coverage_pct", "failure_rate", "no_duplicates", "attachments",
+        "match_pct", "coverage_pct", "failure_rate", "no_duplicates", "degraded_people", "attachments",
     )} | {"crm_contact_coverage.coverage_pct": True}  # fmt: skip
 
 
@@ -162,6 +162,7 @@ def test_over_one_percent_halts_after_the_page_and_starting_again_goes_on(
     job = m.job()
     assert_notes_add_up(job)
     assert (job["starts"], job["notes_processed"], job["failure_count"]) == (2, 300, 3)
+    assert (job["taken_up"]["failed"], job["taken_up"]["arrived"]) == (2, 0)
     assert (job["status"], job["match_pct"], len(m.notes())) == ("completed_success", 99.0, 297)
 
 
@@ -191,7 +192,9 @@ def test_a_match_below_its_threshold_is_completed_with_errors(notes: Notes, capl
     assert '"event": "crm_notes_migration_completed"' in caplog.text
     # It may be started again as it is, and ends so again.
     assert m.run().success
-    assert (m.job()["notes_skipped"], m.job()["status"]) == (49, "completed_with_errors")
+    job = m.job()
+    assert (job["starts"], job["notes_migrated"], job["failure_count"]) == (2, 49, 1)
+    assert (job["notes_processed"], job["status"]) == (100, "completed_with_errors")
 
 
 @pytest.mark.any_mongo
@@ -300,7 +303,7 @@ def test_a_rollback_takes_out_what_was_migrated_once(notes: Notes) -> None:
     assert (job["status"], job["records_rolled_back"], m.notes()) == ("rolled_back", 30, [])
     assert not checks_of(result)["contact_notes.match_pct"]
     assert m.rollback().success
-    assert m.job()["records_rolled_back"] == 0
+    assert (m.job()["records_rolled_back"], m.notes()) == (30, [])
     assert m.run().success
     assert (m.job()["status"], len(m.notes())) == ("completed_success", 30)
 
@@ -354,10 +357,22 @@ def test_checks_say_what_a_later_look_finds(notes: Notes) -> None:
     m.db["contact_notes"].drop_index("uq_contact_notes_company_legacy_crm_note_id")
     job = m.db["crm_notes_migration_jobs"]
     job.update_one({"_id": m.job()["_id"]}, {"$set": {"match_pct": 42.0, "failure_rate": 0.5, "coverage_pct": 12.0}})
+    before = m.job()
     result = m.run("contact_notes_checks")
     assert result.success
+    # What the job once found is not repeated: everything is compared and measured again, and nothing written.
     assert checks_of(result) == {
-        "contact_notes.match_pct": False, "contact_notes.coverage_pct": False, "contact_notes.failure_rate": False,
-        "contact_notes.no_duplicates": False, "contact_notes.attachments": True,
+        "contact_notes.match_pct": True, "contact_notes.coverage_pct": True, "contact_notes.failure_rate": False,
+        "contact_notes.no_duplicates": False, "contact_notes.attachments": True, "contact_notes.degraded_people": True,
     }  # fmt: skip
-    assert len(CHECKS) == 5
+    assert len(CHECKS) == 6
+    assert m.job() == before
+    for number in (1, 2, 3):
+        m.db["contact_notes"].delete_one({"company_sso_id": m.company, "legacy_crm_note_id": str(number)})
+    m.crm.person(m.cid, 900)
+    result = m.run("contact_notes_checks")
+    found = {check.check_name: check.metadata for check in result.get_asset_check_evaluations()}
+    assert (found["match_pct"]["match_pct"].value, found["match_pct"]["missing"].value) == (70.0, 3)
+    assert (found["coverage_pct"]["covered"].value, found["coverage_pct"]["crm_people"].value) == (2, 3)
+    assert not checks_of(result)["contact_notes.match_pct"]
+    assert m.job() == before

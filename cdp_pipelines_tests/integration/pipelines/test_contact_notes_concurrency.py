@@ -344,10 +344,11 @@ def test_a_halted_run_goes_on_from_its_failed_step(
     on_disk: tuple[Notes, RecordingServer], execute: Callable[..., dg.JobExecutionResult]
 ) -> None:
     m, server = on_disk
+    m.fill(80)
     m.crm.connection.execute("UPDATE crm_notes SET crm_person_id = 404 WHERE id IN (12, 13)")
     halted = execute()
     assert not halted.success
-    assert (m.job()["status"], m.job()["notes_processed"], len(m.notes())) == ("halted", 20, 18)
+    assert (m.job()["status"], m.job()["notes_processed"], len(m.notes())) == ("halted", 100, 98)
     m.crm.connection.execute("UPDATE crm_notes SET crm_person_id = 1")
     again = execute(halted)
     assert again.success
@@ -355,8 +356,8 @@ def test_a_halted_run_goes_on_from_its_failed_step(
     assert "contact_notes.gates" not in steps
     job = m.job()
     assert_adds_up(job)
-    assert (job["run_id"], job["starts"], job["notes_processed"], job["failure_count"]) == (again.run_id, 2, 40, 2)
+    assert (job["run_id"], job["starts"], job["notes_processed"], job["failure_count"]) == (again.run_id, 2, 120, 0)
     assert m.db[JOBS].count_documents({}) == 1
-    assert_each_once(m, 38)
+    assert_each_once(m, 120)
     paths = [urlsplit(each.path).path for each in server.asked]
-    assert len(paths) == len(set(paths)) == 9
+    assert len(paths) == len(set(paths)) == 10

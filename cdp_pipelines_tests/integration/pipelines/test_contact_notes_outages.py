@@ -158,12 +158,14 @@ def test_the_launchpad_away_labels_every_note_and_is_counted(notes: Notes) -> No
         return 200, {"Content-Type": "application/json"}, json.dumps({"users": users}).encode()
 
     with recording_server(answer) as server:
-        launchpad = LaunchpadResource(root_url=server.url, authorization=f"Bearer {SECRET}", timeout_seconds=2)
+        launchpad = LaunchpadResource(
+            root_url=server.url, authorization=f"Bearer {SECRET}", timeout_seconds=2, retry_waits=[]
+        )
         assert m.run(resource=m.with_resources(launchpad=launchpad), config={"page_rows": 2}).success
     job = m.job()
     assert_adds_up(job)
     assert owners(m) == {(False, "Live User")}
-    assert job["notes"] == {"owner_labeled": 6, "launchpad_outages": 1}
+    assert job["notes"] == {"owner_labeled": 6, "degraded_owner": 6, "launchpad_outages": 1}
     assert (job["status"], job["match_pct"]) == ("completed_success", 100.0)
     assert job["reconciliation"]["notes"] == {"owner_degraded": 6}
 

@@ -204,6 +204,9 @@ def test_a_swept_document_of_any_shape_stops_no_sweep(make_entities: Callable[..
         values: Document = {"exported_object": "order", **changes}
         export_ids.append(entities.queue(**values))
         services = entities.services(ahead=timedelta(hours=-1))
+        document_id = entities.document(export_ids[-1])["_id"]
+        assert services.jobs.claim(document_id, "dead", now=services.now())
+        assert isinstance(services.jobs.take_in(document_id, now=services.now()), dict)
         assert services.jobs.start(export_ids[-1], entities.company, "dead", now=services.now())
     for number in range(2):
         entities.sweep(ahead=timedelta(hours=5 * number))
@@ -211,3 +214,50 @@ def test_a_swept_document_of_any_shape_stops_no_sweep(make_entities: Callable[..
         document = entities.document(export_id)
         assert (document["status"], document["error"]["code"]) == ("ERROR", "RUN_DIED")
         assert "notices_pending" not in document
+
+
+def swapped(entities: EntityExportsOf, most: int) -> Callable[[int], None]:
+    """Takes rows away that the walk has not reached and puts as many where it has been; at most so many times."""
+    orders, scope = entities.db["orders"], {"company_sso_id": entities.company}
+    times: list[int] = []
+
+    def act(number: int) -> None:
+        if len(times) < most:
+            times.append(number)
+            # The last of all stays, since it is where the walk ends.
+            late = [row["_id"] for row in orders.find(scope, {"_id": 1}, sort=[("_id", -1)], skip=1, limit=3)]
+            orders.delete_many({"_id": {"$in": late}})
+            orders.insert_many([{**scope, "_id": -len(times) * 10 - n, "status": "PAID"} for n in range(3)])
+
+    return act
+
+
+@pytest.mark.any_mongo
+@pytest.mark.parametrize(
+    ("filters", "times", "status", "rows"),
+    [
+        # Walked again, and then they are all there.
+        ({}, 1, "DONE", 12),
+        # Whenever it is walked: rather no file than one that lacks rows.
+        ({}, 100, "ERROR", None),
+        # Under a filter rows come and go by being changed: the file is right, and its user is told.
+        ({"status": "PAID"}, 1, "DONE", 9),
+    ],
+)
+def test_rows_that_are_not_in_the_file_are_missed(
+    make_entities: Callable[..., EntityExportsOf], filters: Document, times: int, status: str, rows: int | None
+) -> None:
+    entities = make_entities(page_rows=2)
+    entities.add("orders", *({"_id": n, "id": str(n), "status": "PAID"} for n in range(12)))
+    export_id = entities.queue(parameters={"filters": filters}, locale="id")
+    (request,) = entities.tick()
+    result = entities.run_watched(request, Watcher("getMore", "", 1, swapped(entities, times)))
+    document = entities.document(export_id)
+    assert (result.success, document["status"]) == (status == "DONE", status)
+    if rows is None:
+        assert document["error"]["code"] == "ROWS_MISSING"
+        assert entities.objects() == []
+    else:
+        assert document["result"]["record_count"] == rows
+        assert bool(document["warnings"]) == bool(filters)
+        assert all("berubah" in warning for warning in document["warnings"])

@@ -1,9 +1,11 @@
 """`export_run_failures` as the daemon evaluates it: every kind, each with its own place to go on from."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -14,6 +16,7 @@ from cdp_pipelines.pipelines.contact_export.kind import CONTACT_EXPORT
 from cdp_pipelines.pipelines.exports.config import MOST_SWEEPS_A_TICK
 from cdp_pipelines.pipelines.exports.kinds import ExportKind
 from cdp_pipelines.pipelines.exports.sensors import export_run_failures_sensor
+from cdp_pipelines.resources.work_directory import work_directory
 from cdp_pipelines_tests.integration.pipelines.harness import Exports
 
 pytestmark = pytest.mark.any_mongo
@@ -58,3 +61,18 @@ def test_each_kind_goes_on_where_it_stopped(exports: Exports) -> None:
 def test_a_kind_keeps_its_place_while_it_cannot_be_swept(exports: Exports) -> None:
     _, cursor = sweep(exports, [OTHER, CONTACT_EXPORT], cursor='{"other_export": "x", "contact_export": 5}')
     assert json.loads(cursor or "") == {"other_export": "x"}
+
+
+def test_the_work_folders_of_dead_runs_go_with_a_sweep(
+    exports: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CDP_TEMP_DIR", str(tmp_path))
+    with work_directory(tmp_path) as living:
+        dead = tmp_path / living.name.replace(f"-{os.getpid()}-", "-999999999-")
+        dead.mkdir()
+        (dead / "customers.xlsx").write_text("x")
+        sweep(exports, [CONTACT_EXPORT])
+        assert list(tmp_path.glob("cdp-export-*")) == [living]
+    monkeypatch.setenv("CDP_TEMP_DIR", str(tmp_path / "nowhere"))
+    said, _ = sweep(exports, [CONTACT_EXPORT])
+    assert "looked at" in said

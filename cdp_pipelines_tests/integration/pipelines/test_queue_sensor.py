@@ -154,3 +154,36 @@ def test_a_partition_with_a_history_stays(exports: Exports) -> None:
         instance=exports.instance, repository_def=repository, resources={"cdp_mongo": exports.resource.cdp_mongo}
     ) as context:
         assert isinstance(company_partitions(context), dg.SkipReason)
+
+
+def told(caplog: pytest.LogCaptureFixture, event: str) -> int:
+    return sum(event in record.getMessage() for record in caplog.records)
+
+
+def test_the_event_of_an_admitted_request_comes_once_also_when_it_fails_before_a_row(
+    exports: Exports, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="cdp_pipelines")
+    job_id = exports.queue(layout_id="no-such-layout")
+    (request,) = exports.tick()
+    assert told(caplog, "cdp_export_customer_triggered") == 1
+    _age_claim(exports, job_id)
+    (again,) = exports.tick()
+    assert again.run_key != request.run_key
+    exports.run(again)
+    assert exports.job(job_id)["error"]["code"] == "LAYOUT_NOT_FOUND"
+    assert told(caplog, "cdp_export_customer_triggered") == 1
+
+
+@pytest.mark.parametrize(("changes", "events"), [({}, (1, 0)), ({"format": "pdf"}, (0, 1)), ({"email": "x"}, (0, 1))])
+def test_a_request_launched_by_hand_is_told_of_once_too(
+    exports: Exports, caplog: pytest.LogCaptureFixture, changes: dict[str, Any], events: tuple[int, int]
+) -> None:
+    caplog.set_level("INFO", logger="cdp_pipelines")
+    job_id = exports.queue(**changes)
+    exports.instance.add_dynamic_partitions("company", [exports.company])
+    config = {"ops": {"contact_exports": {"ops": {"load_request": {"config": {"request_id": job_id}}}}}}
+    exports.run(dg.RunRequest(partition_key=exports.company, run_config=config))
+    assert exports.job(job_id)["status"] == ("rejected" if events[1] else "completed")
+    found = told(caplog, "cdp_export_customer_triggered"), told(caplog, "cdp_export_customer_rejected")
+    assert found == events

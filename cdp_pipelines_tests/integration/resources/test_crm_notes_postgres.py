@@ -98,6 +98,32 @@ def parts(notes: Sequence[CrmNote]) -> dict[int, tuple[list[tuple[str, int]], bo
     return {note.id: ([(file.source, file.id) for file in note.attachments], note.has_checkin) for note in notes}
 
 
+@pytest.mark.parametrize("kept_as", ["numeric", "double precision", "text"])
+def test_ids_are_ids_however_the_database_keeps_them(rows: Rows, kept_as: str) -> None:
+    for column in ("creator_id", "crm_person_id", "crm_note_type_id", "crm_deal_id"):
+        rows.crm.connection.execute(f"ALTER TABLE crm_notes ALTER {column} TYPE {kept_as}")
+    sizes = "numeric" if kept_as == "text" else kept_as
+    rows.crm.connection.execute(f"ALTER TABLE crm_note_images ALTER file_size TYPE {sizes}")
+    as_kept = "{}.0" if kept_as == "text" else "{}"
+    values: dict[str, int] = {"creator_id": 2, "crm_person_id": 9_310_001, "crm_note_type_id": 6, "crm_deal_id": 5}
+    written: dict[str, Any] = {name: as_kept.format(value) for name, value in values.items()}
+    rows.note(1, note="<p>x</p>", **written)
+    rows.note(2, crm_person_id="-1", crm_note_type_id="1")
+    rows.note(3, crm_person_id="3", crm_note_type_id="1.5" if kept_as != "text" else "note")
+    rows.note(4, crm_person_id=None, crm_note_type_id=None)
+    rows.file(1, 1, url="https://x/a", file_size="5")
+    found = [note for page in read(rows.notes) for note in page]
+    assert rows.notes.notes_by_id([1, 2, 3, 4]) == found
+    first, second, third, fourth = found
+    assert (first.creator_id, first.person_id, first.type_id, first.deal_id) == (2, 9_310_001, 6, 5)
+    assert all(type(value) is int for value in (first.creator_id, first.person_id, first.type_id, first.deal_id))
+    assert first.attachments == (CrmAttachment(1, "image", "https://x/a", None, None, 5),)
+    assert type(first.attachments[0].file_size) is int
+    assert [note.unreadable for note in (first, fourth)] == [(), ()]
+    assert second.unreadable == ("its crm_person_id is not an id",)
+    assert third.unreadable == ("its crm_note_type_id is not an id",)
+
+
 def test_a_note_with_everything(rows: Rows) -> None:
     rows.note(
         1, note="<p>安</p>", creator_id=2, crm_person_id=3, crm_company_id=4, crm_deal_id=5, ticket_id=6,

@@ -10,6 +10,7 @@ from pymongo.errors import DuplicateKeyError
 from cdp_pipelines.stores.activity_logs import ActivityLogs
 from cdp_pipelines.stores.category_overrides import CategoryOverrides
 from cdp_pipelines.stores.contact_links import ContactLinks
+from cdp_pipelines.stores.migrated_documents import Mending
 
 Db = Database[dict[str, Any]]
 Document = dict[str, Any]
@@ -155,3 +156,24 @@ def test_overrides_are_the_companys(db: Db) -> None:
     overrides = CategoryOverrides(db)
     assert (overrides.find(COMPANY) or {})["labels"] == {"a": "A"}
     assert overrides.find(OTHER) is None
+
+
+def test_a_mending_sets_its_fields_of_what_stands_as_it_was_seen(logs: ActivityLogs, db: Db) -> None:
+    logs.insert([log(number, actor={"id": ""}, label="x") for number in range(1, 6)])
+    collection = db["activity_logs"]
+    seen: Document = {"actor": {"id": ""}, "updated_at": None}
+    ids = [logs.document_id(number) for number in range(1, 6)]
+    collection.update_one({"_id": ids[1]}, {"$set": {"actor": {"id": "somebody"}}})
+    collection.update_one({"_id": ids[2]}, {"$set": {"updated_at": NOW}})
+    collection.update_one({"_id": ids[3]}, {"$set": {"company_sso_id": OTHER, "external_id": "o"}})
+    collection.update_one({"_id": ids[4]}, {"$set": {"source_tag": "else"}})
+    before = list(collection.find({}).sort("_id", 1))
+    fields = {"actor": {"id": "u"}, "label": None}
+    assert logs.mend([Mending(each, fields, seen) for each in ids]) == 1
+    after = list(collection.find({}).sort("_id", 1))
+    expected = {**before[0], "actor": {"id": "u"}}
+    del expected["label"]
+    assert after == [expected, *before[1:]]
+    # What was seen cannot widen whose document it is.
+    assert logs.mend([Mending(ids[3], fields, {**seen, "company_sso_id": OTHER})]) == 0
+    assert logs.mend([]) == 0

@@ -11,7 +11,8 @@ from cdp_pipelines.domain.admission import Rejected
 from cdp_pipelines.domain.errors import PermanentFailure
 from cdp_pipelines.stores.entity_exports import EntityExports
 from cdp_pipelines.stores.export_jobs import ExportJobs
-from cdp_pipelines.stores.export_queue import LAUNCH_SECONDS, LEASE_SECONDS, ExportQueue, NotStarted, Started
+from cdp_pipelines.stores.export_queue import LEASE_SECONDS, ExportQueue, NotStarted, Started
+from cdp_pipelines.stores.queue_shape import LAUNCH_SECONDS
 
 Db = Database[dict[str, Any]]
 NOW = datetime(2024, 5, 1, 10, tzinfo=UTC)
@@ -154,7 +155,20 @@ def test_a_job_ends_once(jobs: ExportQueue) -> None:
 def test_a_request_id_is_unique(jobs: ExportQueue) -> None:
     queue(jobs)
     with pytest.raises(PermanentFailure, match="11000"):
-        jobs.insert({jobs.shape.id_field: "job-1", "company_sso_id": "company-b"})
+        jobs.insert({**jobs.shape.scope, jobs.shape.id_field: "job-1", "company_sso_id": "company-b"})
+
+
+def test_imports_may_have_any_job_id(contact_jobs: ExportJobs, migrated_db: Db) -> None:
+    queue(contact_jobs)
+    migrated_db["bulk_upload_jobs"].insert_many(
+        [{"job_id": "job-1", "job_type": kind} for kind in ("import", "x", None)]
+    )
+    assert contact_jobs.request_cancel("job-1") == "queued"
+    assert migrated_db["bulk_upload_jobs"].count_documents({"cancel_requested": True}) == 1
+    # Two exports without an id each end with words for a person, so both must get into the queue.
+    of_export = {"job_type": "export", "status": "queued"}
+    migrated_db["bulk_upload_jobs"].insert_many([{**of_export}, {**of_export}, {**of_export, "job_id": 5}])
+    migrated_db["bulk_upload_jobs"].insert_one({**of_export, "job_id": 5})
 
 
 def test_imports_need_no_job_id(contact_jobs: ExportJobs, migrated_db: Db) -> None:
@@ -205,8 +219,10 @@ def test_a_job_whose_run_was_started_by_hand_is_open_too(jobs: ExportQueue) -> N
 
 @pytest.mark.parametrize("keys", ["a", ["a", "b"]])
 def test_files_that_stayed_are_found_until_they_are_gone(jobs: ExportQueue, keys: Any) -> None:
-    queue(jobs, "no-file", cleanup_pending=True)
-    queue(jobs, cleanup_pending=True, **{jobs.shape.files_field: keys})
+    ended: dict[str, Any] = {"status": jobs.shape.failed, "cleanup_pending": True}
+    queue(jobs, "no-file", **ended)
+    queue(jobs, "at-work", **{**ended, "status": jobs.shape.working, jobs.shape.files_field: keys})
+    queue(jobs, **{**ended, jobs.shape.files_field: keys})
     (pending,) = jobs.with_cleanup_pending(limit=10)
     assert jobs.shape.files(pending) == list(keys)
     jobs.cleanup_done("job-1", COMPANY)

@@ -14,10 +14,12 @@ from cdp_pipelines.domain.migrations import Counts, ShardRange
 from cdp_pipelines.pipelines.activity_logs.config import ACTIVITY_LOGS
 from cdp_pipelines.stores.migration_failures import MigrationFailures
 from cdp_pipelines.stores.migration_jobs import LEASE_SECONDS, MigrationJobs, Owned
-from cdp_pipelines.stores.migration_requests import LAUNCH_SECONDS, MigrationRequests
+from cdp_pipelines.stores.migration_requests import MigrationRequests
+from cdp_pipelines.stores.queue_shape import LAUNCH_SECONDS
 
 Db = Database[dict[str, Any]]
 Document = dict[str, Any]
+Kept = tuple[RowFailure, Document]
 NOW = datetime(2024, 5, 1, 10, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=LEASE_SECONDS)
 COMPANY, OTHER = "company-a", "company-b"
@@ -224,7 +226,7 @@ def test_a_request_is_claimed_once_and_again_only_after_a_while(db: Db) -> None:
     oldest = requests.oldest_queued()
     assert oldest is not None
     assert oldest["_id"] == older
-    launched = requests.open_requests(kind="activity_logs", launched_before=LATER, limit=9)
+    launched = requests.open_requests(launched_before=LATER, limit=9)
     assert [request["_id"] for request in launched] == [newer]
 
 
@@ -252,3 +254,38 @@ def test_a_request_begins_ends_and_stays_ended(db: Db) -> None:
     rejected = requests.find(text, COMPANY)
     assert rejected is not None
     assert (rejected["status"], rejected["error"]["code"]) == ("rejected", "X")
+
+
+def test_a_shard_is_added_to_a_plan_once(jobs: MigrationJobs) -> None:
+    owned = opened(jobs)
+    assert jobs.set_shards(owned, {"shard_0": ShardRange(0, 10)}, total=10, now=NOW)
+    done = Counts(migrated=10)
+    assert jobs.advance(owned, "shard_0", done, {}, from_id=0, to_id=10, done=True, now=NOW) is not None
+    assert jobs.add_shard(owned, "shard_1", ShardRange(10, 40), rows=30, now=NOW)
+    assert not jobs.add_shard(owned, "shard_1", ShardRange(10, 99), rows=30, now=NOW)
+    job = found(jobs, owned)
+    assert (job["records_total"], job["progress_pct"], job["shards"]["shard_0"]["done"]) == (40, 25.0, True)
+    assert job["shards"]["shard_1"] == {"after": 10, "to": 40, "last_audit_id": 10, "done": False}
+    assert not jobs.add_shard(Owned(owned.job_id, OTHER, "run-1"), "shard_2", ShardRange(1, 2), rows=1, now=NOW)
+
+
+def test_what_an_outage_left_unknown_is_kept_apart_from_what_failed(db: Db) -> None:
+    failures = MigrationFailures(db, "activity_logs")
+    rows: list[Kept] = [(RowFailure("1", "unreadable_changes"), {})]
+    people: list[Kept] = [(RowFailure(f"{number}/actor", "degraded_actor"), {}) for number in (2, 3)]
+    files: list[Kept] = [(RowFailure("4/image-1.png", "ATTACHMENT_TOO_LARGE"), {})]
+    failures.keep("job", COMPANY, rows, now=NOW)
+    failures.keep("job", COMPANY, [*people, *files], part=True, now=NOW)
+
+    def kept(*, degraded: bool) -> list[str]:
+        return [row["source_id"] for row in failures.batch("job", COMPANY, after="", size=9, degraded=degraded)]
+
+    assert (kept(degraded=False), kept(degraded=True)) == (["1", "4/image-1.png"], ["2/actor", "3/actor"])
+    assert (failures.count_rows("job", COMPANY), failures.count_parts("job", COMPANY)) == (1, 1)
+    assert failures.count_parts("job", COMPANY, degraded=True) == 2
+    # A replay of the failed ones settles nobody else.
+    assert failures.forget_settled("job", COMPANY, up_to="job:9", replay_id="r") == 2
+    assert (kept(degraded=False), kept(degraded=True)) == ([], ["2/actor", "3/actor"])
+    assert failures.forget_these(OTHER, ["job:2/actor"]) == 0
+    assert failures.forget_these(COMPANY, ["job:2/actor"]) == 1
+    assert failures.forget_these(COMPANY, []) == 0

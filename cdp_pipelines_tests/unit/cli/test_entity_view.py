@@ -72,6 +72,14 @@ def test_lines_leave_out_what_is_empty() -> None:
     assert "rows             5 of 9" in export_lines({"status": "IN_PROGRESS", "progress": 5, "total": 9})
 
 
+def test_a_file_that_serves_again_says_since_when_it_is() -> None:
+    again = {**DONE, "result": {**DONE["result"], "cached": True, "made_at": AT}}
+    assert export_facts(again)["result"]["cached"] is True
+    (line,) = [line for line in export_lines(again) if line.startswith("made at")]
+    assert "nothing has changed since" in line
+    assert not any(line.startswith("made at") for line in export_lines(DONE))
+
+
 def test_a_row_shows_the_file_or_the_reason() -> None:
     text = drawn(exports_table([export_row(DONE), export_row(REFUSED)]))
     for part in ("exp_1", "order", "1200", "orders-1.manifest.json", "invalid_export_fields: No."):

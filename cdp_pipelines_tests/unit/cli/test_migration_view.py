@@ -173,3 +173,62 @@ def test_migrations_are_known_by_name() -> None:
     assert known_migration(" Activity_Logs ").kind.kind == "activity_logs"
     with pytest.raises(Refused, match="activity-logs"):
         known_migration("everything")
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"taken_up": {"from": "completed_with_errors", "failed": 4, "new": 2, "parts": 0, "people": 0}},
+            "taken up         4 failed rows, 2 new ones; the others stayed as they were",
+        ),
+        (
+            {"taken_up": {"from": "halted", "failed": 1_200, "parts": 3, "people": 5}},
+            "taken up         1,200 failed rows, 3 failed files, 5 rows without author, then went on",
+        ),
+        ({"match_pct": None, "reconciliation": {"done": True, "eligible": 0}}, "match            nothing to compare"),
+        ({"coverage_pct": None, "people": 0}, "coverage         nothing to compare: no people"),
+        (
+            {"notes": {"degraded_actor": 6}},
+            "without author   6 (the launchpad was away; cdp migrate replay sets them right)",
+        ),
+        (
+            {"reconciliation": {"degraded": 3}},
+            "without author   3 (the launchpad was away; cdp migrate replay sets them right)",
+        ),
+        (
+            {"reconciliation": {"changed_since": 2}},
+            "changed since    2 (edited or deleted in the CDP since; they match)",
+        ),
+        ({"reconciliation": {"extra": 10}}, "extra            10"),
+        (
+            {"reconciliation": {"not_in_live_feed": 7}},
+            "no live record   7 audits left to the live feed, which does not have them",
+        ),
+    ],
+)
+def test_what_a_person_should_know_is_said_in_plain_words(changes: dict[str, Any], line: str) -> None:
+    assert line in state_lines(CompanyState(COMPANY, {**JOB, **changes}, REASONS))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"taken_up": {"from": "halted"}},
+        {"match_pct": None, "reconciliation": {"done": False, "eligible": 0}},
+        {"reconciliation": {"extra": 0, "changed_since": 0, "degraded": 0, "not_in_live_feed": 0}},
+        {"notes": {"degraded_actor": 0}},
+    ],
+)
+def test_what_did_not_happen_is_not_said(changes: dict[str, Any]) -> None:
+    names = {line.split("  ")[0] for line in state_lines(CompanyState(COMPANY, {**JOB, **changes}, REASONS))}
+    assert not names & {"taken up", "without author", "changed since", "extra", "no live record"}
+    assert "nothing to compare" not in str(state_lines(CompanyState(COMPANY, {**JOB, **changes}, REASONS)))
+
+
+def test_the_figures_of_a_comparison_are_facts_and_its_ids_are_not() -> None:
+    compared = {"eligible": 5, "changed_since": 1, "extra": 2, "ids": {"extra": ["9"]}, "seam": [1]}
+    found = state_facts(CompanyState(COMPANY, {**JOB, "reconciliation": compared}))["reconciliation"]
+    assert (found["changed_since"], found["extra"], "ids" in found, "seam" in found) == (1, 2, False, False)
+    assert state_facts(STATE)["reconciliation"] is None

@@ -47,6 +47,11 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any], str | None, int]] = [
     ("no key", order(company_sso_id=None), {}, "CID_NOT_FOUND", 404),
     ("a key that is an operator", order(company_sso_id={"$ne": 1}), {}, "CID_NOT_FOUND", 404),
     ("no cid", order(), {"company": Company(KEY, None, "C", {FLAG: True})}, "CID_NOT_FOUND", 404),
+    ("a cid that the CRM does not know", order(), {"coverage_pct": None, "cid_is_known": False}, "CID_NOT_FOUND", 404),
+    ("an unknown cid, forced", FORCE, {"coverage_pct": None, "cid_is_known": False}, "CID_NOT_FOUND", 404),
+    ("an unknown cid, dry", DRY, {"coverage_pct": None, "cid_is_known": False}, "CID_NOT_FOUND", 404),
+    ("a known cid without people", order(), {"coverage_pct": None, "cid_is_known": True}, None, 0),
+    ("a rollback of an unknown cid", ROLLBACK, {"cid_is_known": False}, None, 0),
     ("flag missing", order(), {"company": Company(KEY, 7, "C", {})}, "FLAG_DISABLED", 403),
     ("flag not exactly true", order(), {"company": Company(KEY, 7, "C", {FLAG: "true"})}, "FLAG_DISABLED", 403),
     ("flag before a bad option", order(options=5), {"company": Company(KEY, 7, "C", {})}, "FLAG_DISABLED", 403),
@@ -106,6 +111,16 @@ def test_an_instant_in_every_form(given: Any) -> None:
     assert isinstance(request, MigrationRequest)
     assert request.options.date_range_start == START
     assert request.options.date_range_start.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("given", "year"), [("0001-01-01T00:00:00+07:00", 1), ("9999-12-31T23:59:59-05:00", 9999), ("0001-01-01", 1)]
+)
+def test_a_start_at_an_end_of_the_calendar_is_taken(given: str, year: int) -> None:
+    request = read_request(order(options={"date_range_start": given}))
+    assert isinstance(request, MigrationRequest)
+    assert request.options.date_range_start is not None
+    assert request.options.date_range_start.year == year
 
 
 @pytest.mark.parametrize("given", [None, ""])

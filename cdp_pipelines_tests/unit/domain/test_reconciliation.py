@@ -13,8 +13,18 @@ def test_failed_rows_count_as_not_matching() -> None:
     assert (tally.eligible, tally.match_pct, tally.accuracy_pct) == (8, 75.0, 85.71)
 
 
-def test_a_company_with_nothing_to_match_matches() -> None:
-    assert (Tally(source=4, skipped_by_rule=4).match_pct, Tally().accuracy_pct) == (100.0, 100.0)
+def test_of_nothing_to_match_there_is_no_share() -> None:
+    assert (Tally(source=4, skipped_by_rule=4).match_pct, Tally().match_pct, Tally().accuracy_pct) == (None,) * 3
+    assert (Tally(source=2, missing=2).match_pct, Tally(source=2, missing=2).accuracy_pct) == (0.0, None)
+
+
+def test_what_people_changed_since_matches_and_is_told_apart() -> None:
+    tally = Tally(source=4)
+    for verdict in ("identical", "changed_since", "changed_since", "different"):
+        tally.count(verdict, "x")
+    assert (tally.match_pct, tally.accuracy_pct, tally.changed_since) == (75.0, 75.0, 2)
+    assert tally.ids == {"changed_since": ["x", "x"], "different": ["x"]}
+    assert Tally.from_document(tally.as_document()) == tally
 
 
 def test_ids_are_listed_up_to_a_bound_and_counted_beyond() -> None:

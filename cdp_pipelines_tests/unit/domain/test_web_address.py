@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cdp_pipelines.domain.web_address import AddressInvalid, WebAddress, read_address, read_host, read_redirect
+from cdp_pipelines.domain.web_address import (
+    AddressInvalid,
+    WebAddress,
+    read_address,
+    read_host,
+    read_redirect,
+    refuse_blanks,
+)
 from cdp_pipelines.resources.safe_http import FetchBlocked, FetchPolicy
 
 ANY_HOST = FetchPolicy(allowed_hosts=None)
@@ -162,6 +169,14 @@ def test_a_url_that_is_none_or_could_be_read_in_two_ways(url: str) -> None:
 )
 def test_a_name_that_was_never_encoded_is_fetched_as_it_was_meant(url: str, target: str) -> None:
     assert read_address(url) == WebAddress("https", "cdn.example.com", 443, target, is_ip=False)
+
+
+@pytest.mark.parametrize("blank", [" ", "\n", "\t", "\x00", "\u00a0", "\u2028", "\u2029", "\x7f", "\ud800"], ids=ascii)
+def test_an_address_that_a_program_is_to_send_has_no_blanks(blank: str) -> None:
+    refuse_blanks("https://hooks.example.com/a?b=%20ü")
+    for url in (f"https://a.example/{blank}", f"{blank}https://a.example/", f"https://a.example/a{blank}b"):
+        with pytest.raises(AddressInvalid, match="spaces or control characters"):
+            refuse_blanks(url)
 
 
 @pytest.mark.parametrize(
@@ -325,6 +340,23 @@ def test_policy(url: str, allowed_hosts: tuple[str, ...] | None, fetched: bool) 
 def test_a_host_that_is_none(text: str) -> None:
     with pytest.raises(FetchBlocked):
         read_host(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("Files.Example.com.", "files.example.com"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("1.2.3.4", "1.2.3.4"),
+        ("[2606:2800:0220::1]", "2606:2800:220::1"),
+    ],
+)
+def test_a_host_in_the_one_spelling(text: str, host: str) -> None:
+    assert read_host(text) == host
+    for blank in (" ", "\n", "\ufeff"):
+        for around in (f"{blank}{text}", f"{text}{blank}"):
+            with pytest.raises(FetchBlocked):
+                read_host(around)
 
 
 def test_texts_of_errors_hold_neither_path_nor_query() -> None:

@@ -1,6 +1,7 @@
 import resource
 import signal
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -150,3 +151,17 @@ def test_formats_are_known_by_name(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="at least one column"):
             open_table(tmp_path / "a", file_format, [])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "signs", [signs for count in range(1, 7) for signs in combinations(',"\n;\t\r', count)], ids=repr
+)
+def test_whatever_signs_a_column_has_each_of_them_is_quoted(tmp_path: Path, signs: tuple[str, ...]) -> None:
+    rows = [[f"a{sign}b", "end"] for sign in signs]
+    lines = written(tmp_path / "a.csv", [["plain", "end"], *rows])
+
+    assert csv_rows(tmp_path / "a.csv")[2:] == rows
+    assert b"\r\nplain,end\r\n" in lines
+    for sign in signs:
+        doubled = sign.replace('"', '""')
+        assert f'\r\n"a{doubled}b",end\r\n'.encode() in lines

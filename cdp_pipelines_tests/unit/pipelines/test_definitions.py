@@ -41,6 +41,7 @@ def test_jobs_assets_sensors_and_checks_have_the_names_others_rely_on(definition
     assert checks == {
         "crm_contact_coverage:coverage_pct", "activity_logs:match_pct", "activity_logs:coverage_pct",
         "activity_logs:failure_rate", "activity_logs:no_duplicates", "activity_logs:watermark_seam",
+        "activity_logs:degraded_people", "contact_notes:degraded_people",
         "contact_notes:match_pct", "contact_notes:coverage_pct", "contact_notes:failure_rate",
         "contact_notes:no_duplicates", "contact_notes:attachments",
     }  # fmt: skip

@@ -9,10 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cdp_pipelines.domain.contact_notes.attachments import CrmAttachment
+from cdp_pipelines.domain.contact_notes.attachments import AttachmentSource, CrmAttachment
 from cdp_pipelines.domain.contact_notes.html import normalize_note
 from cdp_pipelines.domain.contact_notes.notes import CrmNote
+from cdp_pipelines.domain.contact_notes.owners import Owner
+from cdp_pipelines.domain.contact_notes.transform import TYPES_IN_SCOPE, describe, in_scope
+from cdp_pipelines.domain.crm_records import ContactRef
 from cdp_pipelines.domain.errors import PermanentFailure
+from cdp_pipelines.domain.failures import RowFailure
+from cdp_pipelines.domain.outcomes import Outcome
 from cdp_pipelines.resources.crm_notes_json import LARGEST_NUMBER, NotesPage, read_page
 
 BARE = CrmNote(1, None, None, None, None, None, None, None, None, None, deleted=False)
@@ -93,25 +98,117 @@ def test_instants(text: Any, instant: datetime | None) -> None:
         (12, 12),
         ("12", 12),
         (" 12 ", 12),
-        (LARGEST_NUMBER, LARGEST_NUMBER),
-        (LARGEST_NUMBER + 1, None),
-        (10**30, None),
+        (9_223_372_036_854_775_807, 9_223_372_036_854_775_807),
+        (1.0, 1),
+        (9_310_001.0, 9_310_001),
+        ("9310001", 9_310_001),
+        ("9310001.0", 9_310_001),
+        (" 12.00 ", 12),
         (0, None),
-        (-1, None),
-        (1.0, None),
-        (float("inf"), None),
-        (True, None),
-        ("x", None),
-        ("١٢", None),
+        (0.0, None),
+        ("", None),
+        (" ", None),
+        ("0", None),
+        (None, None),
     ],
 )
 def test_ids(value: Any, read: int | None) -> None:
     assert note(crm_person_id=value, creator_id=value) == BARE._replace(person_id=read, creator_id=read)
+    assert note(crm_note_type_id=value) == BARE._replace(type_id=read)
+
+
+NOT_IDS: tuple[Any, ...] = (
+    9_223_372_036_854_775_808, 10**30, -1, -1.0, 1.5, float("inf"), float("nan"), 2.0**60, True, False, "x", "-1",
+    "1.5", "1e3", "0x1", "1,0", "١٢", [1], {"id": 1}, [],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("value", NOT_IDS, ids=repr)
+@pytest.mark.parametrize("name", ["crm_person_id", "crm_note_type_id"])
+def test_what_is_no_id_makes_the_note_fail_with_a_reason_and_never_skips_it(name: str, value: Any) -> None:
+    found = note(**{"crm_person_id": 3, "crm_note_type_id": 1, name: value})
+    assert found.unreadable == (f"its {name} is not an id",)
+    assert in_scope(found, TYPES_IN_SCOPE) is None
+    assert outcome_of(found) == RowFailure("1", "NOTE_UNREADABLE", f"its {name} is not an id")
+
+
+@pytest.mark.parametrize("value", NOT_IDS, ids=repr)
+def test_an_author_who_is_no_id_is_nobody_and_never_holds_a_note_back(value: Any) -> None:
+    assert note(creator_id=value) == BARE
+
+
+def outcome_of(found: CrmNote) -> Outcome:
+    contact, owner = ContactRef("a" * 24, datetime(2024, 1, 1, tzinfo=UTC)), Owner("u-1", None, None)
+    return describe(found, contact, owner, company_sso_id="company-a", files_root_url="https://files.cdp.example")
+
+
+@pytest.mark.parametrize("value", [5, ["<p>"], {"html": "x"}, True, False, 0])
+def test_a_text_that_is_none_makes_the_note_fail(value: Any) -> None:
+    found = note(note=value, crm_person_id=3, created_at="2024-05-01T10:00:00Z")
+    assert outcome_of(found) == RowFailure("1", "NOTE_UNREADABLE", "its text is no text")
 
 
 @pytest.mark.parametrize("value", [None, "", False, 0])
 def test_not_deleted(value: Any) -> None:
     assert not note(deleted_at=value).deleted
+    assert note(deleted_at=value).unreadable == ()
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["2024-05-03T00:00:00Z", " 2024-05-03 ", "2024-05-03 10:00:00.123 +0700", "infinity", "0001-01-01T00:00:00Z"],
+)  # fmt: skip
+def test_deleted(value: Any) -> None:
+    assert note(deleted_at=value).deleted
+    assert note(deleted_at=value).unreadable == ()
+
+
+@pytest.mark.parametrize("value", ["false", "null", "no", "x", True, 1, 1_714_557_600, ["2024-05-03"], {"at": 1}])
+def test_whether_it_is_deleted_is_never_guessed(value: Any) -> None:
+    found = note(deleted_at=value, crm_person_id=3)
+    assert not found.deleted
+    assert outcome_of(found) == RowFailure("1", "NOTE_UNREADABLE", "its deleted_at is not an instant")
+
+
+@pytest.mark.parametrize(
+    ("names", "source"),
+    [
+        (("images",), "image"), (("audios",), "audio"), (("attachments",), "document"),
+        (("crm_note_images", "images"), "image"), (("crm_note_audios", "audios"), "audio"),
+        (("crm_note_attachments", "attachments"), "document"),
+    ],
+)  # fmt: skip
+def test_files_are_read_under_either_name_and_once(names: tuple[str, ...], source: AttachmentSource) -> None:
+    files = [{"id": 2.0, "url": "https://x/b", "file_size": 5.0}, {"id": "1", "url": "https://x/a"}, None]
+    found = note(**dict.fromkeys(names, files))
+    assert found == BARE._replace(
+        attachments=(
+            CrmAttachment(1, source, "https://x/a", None, None, None),
+            CrmAttachment(2, source, "https://x/b", None, None, 5),
+        )
+    )
+
+
+def test_files_under_both_names_are_all_there() -> None:
+    found = note(
+        crm_note_images=[{"id": 2, "url": "https://x/b"}], images=[{"id": 1, "url": "https://x/a"}], audios=None
+    )
+    assert [(file.id, file.url) for file in found.attachments] == [(1, "https://x/a"), (2, "https://x/b")]
+    other = note(crm_note_images=[{"id": 2, "url": "https://x/b"}], images=[{"id": 2, "url": "https://x/c"}])
+    assert other.unreadable == ("it has two files under one id",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["crm_note_videos", "crm_note_files", "documents", "image", "crmNoteImages", "photos", "voice_notes", "media"],
+)  # fmt: skip
+def test_files_under_a_name_that_nobody_knows_make_the_note_fail(name: str) -> None:
+    found = note(crm_person_id=3, **{name: [{"id": 1, "url": "https://x/a"}]})
+    assert outcome_of(found) == RowFailure("1", "NOTE_UNREADABLE", f"it has files under {name}, which is not known")
+    nothing: tuple[Any, ...] = ([], None, 3, {"url": None}, "x")
+    for value in nothing:
+        assert note(**{name: value}) == BARE
+    assert note(mentions=[{"id": 1}], tags=["a"], crm_note_type={"id": 1}) == BARE
 
 
 @pytest.mark.parametrize("size", [-1, "5", 1.5, True, None, LARGEST_NUMBER + 1, 10**40])
@@ -162,6 +259,14 @@ def test_text_that_utf_8_cannot_hold_becomes_text_that_it_can() -> None:
         (page_of({"id": LARGEST_NUMBER + 1}), "without an id"),
         (page_of({"id": 1, "crm_note_images": {"id": 1}}), "no list"),
         (page_of({"id": 1, "crm_note_audios": "https://x/a"}), "no list"),
+        (page_of({"id": 1, "images": {"id": 1}}), "no list"),
+        (page_of({"id": 1, "crm_note_audios": [], "audios": "https://x/a"}), "no list"),
+        (page_of({"id": 1, "attachments": [{"id": 1.5, "url": "https://x/a"}]}), "file without an id"),
+        (page_of({"id": 1.5}), "without an id"),
+        (page_of({"id": True}), "without an id"),
+        (page_of({"id": float("nan")}), "without an id"),
+        ({"data": [], "pagination": None}, "no data"),
+        (page_of(total=float("nan")), "where it is"),
         (page_of({"id": 1, "crm_note_attachments": [{"url": "https://x/a"}]}), "file without an id"),
         (page_of({"id": 1, "crm_note_attachments": ["https://x/a"]}), "file without an id"),
     ],

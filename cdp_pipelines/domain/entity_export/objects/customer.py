@@ -2,16 +2,19 @@
 
 from typing import Final
 
-from cdp_pipelines.domain.entity_export.entities import Aggregate, Entity, Field, Filter, Measure
+from cdp_pipelines.domain.entity_export.entities import Aggregate, Entity, Field, Filter, Measure, Related
+from cdp_pipelines.domain.entity_export.objects import order, publication, redemption, voucher
 
 _REDEEMED: Final = ("object", "redemption")
 _ROLLED_BACK: Final = ("object", "redemption_rollback")
 _SUCCEEDED: Final = ("result", "SUCCESS")
 _FAILED: Final = ("result", "FAILURE")
-_SPENT: Final = ("total_amount", "amount")
+_SPENT: Final = (*order.TOTAL_AMOUNT.places, *order.AMOUNT.places)
 """What an order comes to after its discounts; where that was not stored, before them."""
 
-_PUBLICATIONS: Final = ("publications", "customer_id", "id")
+_PUBLICATIONS: Final = Related("publications", publication.CUSTOMER_ID.places, "id")
+_REFERRER_ID: Final = Field("referrer_id")
+_CITY: Final = Field("address_city", paths=("address.city",))
 
 CUSTOMER: Final = Entity(
     name="customer",
@@ -24,7 +27,7 @@ CUSTOMER: Final = Entity(
         Field("email"),
         Field("description"),
         Field("phone"),
-        Field("address_city", paths=("address.city",)),
+        _CITY,
         Field("address_state", paths=("address.state",)),
         Field("address_line_1", paths=("address.line_1",)),
         Field("address_line_2", paths=("address.line_2",)),
@@ -54,8 +57,8 @@ CUSTOMER: Final = Entity(
     default_fields=("name", "source_id"),
     order_keys=(),
     filters=(
-        Filter("city", paths=("address.city", "address_city")),
-        Filter("publications.created_at", "instant", ("created_at",), related=_PUBLICATIONS),
+        Filter.of("city", _CITY),
+        Filter("publications.created_at", "instant", publication.CREATED_AT.places, related=_PUBLICATIONS),
         Filter("publications.related_object_id", related=_PUBLICATIONS, paths=("related_object_id",)),
     ),
     filter_prefixes=(
@@ -70,7 +73,7 @@ CUSTOMER: Final = Entity(
     aggregates={
         "redemptions": Aggregate(
             "redemptions",
-            by="customer_id",
+            by=redemption.CUSTOMER_ID.places,
             measures=(
                 Measure("total_redeemed", "count", where=(_REDEEMED,)),
                 Measure("total_failed", "count", where=(_REDEEMED, _FAILED)),
@@ -82,7 +85,7 @@ CUSTOMER: Final = Entity(
         ),
         "orders": Aggregate(
             "orders",
-            by="customer_id",
+            by=order.CUSTOMER_ID.places,
             measures=(
                 Measure("total_amount", "sum", _SPENT),
                 Measure("total_count", "count"),
@@ -93,9 +96,10 @@ CUSTOMER: Final = Entity(
         ),
         "loyalty": Aggregate(
             "vouchers",
-            by="holder_id",
-            measures=(Measure("points", "sum", ("loyalty_balance", "loyalty_card.balance")),),
+            # Whoever holds a card is told from its own two names for them, as in its cell.
+            by=voucher.CUSTOMER_ID.places,
+            measures=(Measure("points", "sum", voucher.LOYALTY_BALANCE.places),),
         ),
-        "referrals": Aggregate("customers", by="referrer_id", measures=(Measure("referred_customers", "count"),)),
+        "referrals": Aggregate("customers", by=_REFERRER_ID.places, measures=(Measure("referred_customers", "count"),)),
     },
 )

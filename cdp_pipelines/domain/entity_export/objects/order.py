@@ -4,6 +4,11 @@ from typing import Final
 
 from cdp_pipelines.domain.entity_export.entities import Entity, Field
 
+CUSTOMER_ID: Final = Field("customer_id")
+CREATED_AT: Final = Field("created_at", "instant")
+AMOUNT: Final = Field("amount", "number")
+TOTAL_AMOUNT: Final = Field("total_amount", "number")
+
 ORDER: Final = Entity(
     name="order",
     plural="orders",
@@ -12,14 +17,14 @@ ORDER: Final = Entity(
         Field("id"),
         Field("source_id"),
         Field("status"),
-        Field("amount", "number"),
+        AMOUNT,
         Field("discount_amount", "number"),
         Field("items_discount_amount", "number"),
         Field("total_discount_amount", "number"),
-        Field("total_amount", "number"),
-        Field("created_at", "instant"),
+        TOTAL_AMOUNT,
+        CREATED_AT,
         Field("updated_at", "instant"),
-        Field("customer_id"),
+        CUSTOMER_ID,
         Field("referrer_id"),
         Field("metadata", "json"),
     ),

@@ -4,6 +4,11 @@ from typing import Final
 
 from cdp_pipelines.domain.entity_export.entities import Entity, Field, Filter, Join
 
+VOUCHER_CODE: Final = Field("voucher_code", paths=("code",))
+CUSTOMER_ID: Final = Field("customer_id")
+CAMPAIGN: Final = Field("campaign")
+CREATED_AT: Final = Filter("created_at", "instant", ("created_at", "date"))
+
 PUBLICATION: Final = Entity(
     name="publication",
     plural="publications",
@@ -11,9 +16,9 @@ PUBLICATION: Final = Entity(
     fields=(
         # The public contract's default `code` is missing from its own list; the seed has both names for one thing.
         Field("code", paths=("voucher_code",)),
-        Field("voucher_code", paths=("code",)),
-        Field("campaign"),
-        Field("customer_id"),
+        VOUCHER_CODE,
+        CAMPAIGN,
+        CUSTOMER_ID,
         Field("customer_source_id", paths=("@customer.source_id",)),
         Field("date", "instant", ("created_at",)),
         Field("channel"),
@@ -25,10 +30,10 @@ PUBLICATION: Final = Entity(
     filters=(
         Filter("id"),
         Filter("tracking_id"),
-        Filter("created_at", "instant", ("created_at", "date")),
-        Filter("campaign_name", paths=("campaign",)),
-        Filter("customer", paths=("customer_id",)),
-        Filter("voucher", paths=("voucher_code", "code")),
+        CREATED_AT,
+        Filter.of("campaign_name", CAMPAIGN),
+        Filter.of("customer", CUSTOMER_ID),
+        Filter.of("voucher", VOUCHER_CODE),
         Filter("voucher_type"),
         Filter("is_referral_code", "boolean"),
         Filter("failure_code"),
@@ -38,6 +43,5 @@ PUBLICATION: Final = Entity(
         Filter("source_id"),
     ),
     filter_prefixes=("metadata.",),
-    joins={"customer": Join("customers", local=("customer_id",))},
-    changed_at="created_at",
+    joins={"customer": Join("customers", local=CUSTOMER_ID.places)},
 )

@@ -4,6 +4,10 @@ from typing import Final
 
 from cdp_pipelines.domain.entity_export.entities import Entity, Field, Filter, Join
 
+VOUCHER_CODE: Final = Field("voucher_code")
+CUSTOMER_ID: Final = Field("customer_id")
+CAMPAIGN: Final = Field("campaign")
+
 REDEMPTION: Final = Entity(
     name="redemption",
     plural="redemptions",
@@ -11,11 +15,11 @@ REDEMPTION: Final = Entity(
     fields=(
         Field("id"),
         Field("object"),
-        Field("voucher_code"),
-        Field("campaign"),
+        VOUCHER_CODE,
+        CAMPAIGN,
         Field("promotion_tier_id"),
         Field("tracking_id"),
-        Field("customer_id"),
+        CUSTOMER_ID,
         Field("customer_source_id", paths=("@customer.source_id",)),
         Field("customer_name", paths=("@customer.name",)),
         Field("order_id"),
@@ -32,9 +36,9 @@ REDEMPTION: Final = Entity(
     order_keys=("created_at",),
     filters=(
         Filter("created_at", "instant", ("created_at", "date")),
-        Filter("campaign_name", paths=("campaign",)),
-        Filter("customer", paths=("customer_id",)),
-        Filter("voucher", paths=("voucher_code",)),
+        Filter.of("campaign_name", CAMPAIGN),
+        Filter.of("customer", CUSTOMER_ID),
+        Filter.of("voucher", VOUCHER_CODE),
         Filter("related_object"),
         Filter("related_object_id"),
         Filter("related_object_parent_id"),
@@ -43,6 +47,5 @@ REDEMPTION: Final = Entity(
         Filter("status"),
     ),
     filter_prefixes=("metadata.",),
-    joins={"customer": Join("customers", local=("customer_id",))},
-    changed_at="created_at",
+    joins={"customer": Join("customers", local=CUSTOMER_ID.places)},
 )

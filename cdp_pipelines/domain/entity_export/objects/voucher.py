@@ -2,7 +2,18 @@
 
 from typing import Final
 
-from cdp_pipelines.domain.entity_export.entities import Entity, Field, Filter, Join
+from cdp_pipelines.domain.entity_export.entities import Entity, Field, Filter, Join, Related
+from cdp_pipelines.domain.entity_export.objects import publication
+
+CODE: Final = Field("code")
+CAMPAIGN: Final = Field("campaign", paths=("@campaign.name",))
+CAMPAIGN_ID: Final = Field("campaign_id")
+CATEGORY: Final = Field("category")
+CATEGORY_ID: Final = Field("category_id")
+LOYALTY_BALANCE: Final = Field("loyalty_balance", "number", ("loyalty_card.balance",))
+CREATED_AT: Final = Field("created_at", "instant")
+TIMEFRAME_INTERVAL: Final = Field("validity_timeframe_interval", paths=("validity_timeframe.interval",))
+CUSTOMER_ID: Final = Field("customer_id", paths=("holder_id",))
 
 VOUCHER: Final = Entity(
     name="voucher",
@@ -10,11 +21,11 @@ VOUCHER: Final = Entity(
     collection="vouchers",
     fields=(
         Field("id"),
-        Field("code"),
-        Field("campaign", paths=("@campaign.name",)),
-        Field("campaign_id"),
-        Field("category"),
-        Field("category_id"),
+        CODE,
+        CAMPAIGN,
+        CAMPAIGN_ID,
+        CATEGORY,
+        CATEGORY_ID,
         Field("voucher_type", paths=("type",)),
         # What a voucher is worth stands in the part of its kind: money, percent or units off, an amount, points.
         Field(
@@ -44,21 +55,21 @@ VOUCHER: Final = Entity(
         Field("discount_unit_type", paths=("discount.unit_type",)),
         Field("discount_unit_effect", paths=("discount.unit_effect", "discount.effect")),
         Field("gift_balance", "number", ("gift.balance",)),
-        Field("loyalty_balance", "number", ("loyalty_card.balance",)),
+        LOYALTY_BALANCE,
         Field("redemption_quantity", "number", ("redemption.quantity",)),
         Field("redemption_count", "number", ("redemption.redeemed_quantity",)),
         Field("start_date", "instant"),
         Field("expiration_date", "instant"),
-        Field("created_at", "instant"),
+        CREATED_AT,
         Field("updated_at", "instant"),
-        Field("validity_timeframe_interval", paths=("validity_timeframe.interval",)),
+        TIMEFRAME_INTERVAL,
         Field("validity_timeframe_duration", paths=("validity_timeframe.duration",)),
         Field("validity_day_of_week", "json"),
         Field("active", "boolean"),
         Field("is_referral_code", "boolean"),
         Field("qr_code", paths=("assets.qr.url",)),
         Field("bar_code", paths=("assets.bar.url", "assets.barcode.url")),
-        Field("customer_id", paths=("holder_id",)),
+        CUSTOMER_ID,
         Field("customer_source_id", paths=("@customer.source_id",)),
         Field("validation_rules_id"),
         Field("metadata", "json"),
@@ -67,22 +78,25 @@ VOUCHER: Final = Entity(
     default_fields=("code", "voucher_type", "value", "discount_type"),
     order_keys=(),
     filters=(
-        Filter("created_date", "instant", ("created_at",)),
-        Filter("categories", paths=("category",)),
-        Filter("category_ids", paths=("category_id",)),
-        Filter("campaign"),
-        Filter("campaign_ids", paths=("campaign_id",)),
-        Filter("vouchers", paths=("code",)),
-        Filter("holder_id", paths=("customer_id", "holder_id")),
-        Filter("published_for_customer_id", paths=("customer_id",), related=("publications", "voucher_code", "code")),
+        Filter.of("created_date", CREATED_AT),
+        Filter.of("categories", CATEGORY),
+        Filter.of("category_ids", CATEGORY_ID),
+        Filter.of("campaign", CAMPAIGN),
+        Filter.of("campaign_ids", CAMPAIGN_ID),
+        Filter.of("vouchers", CODE),
+        Filter.of("holder_id", CUSTOMER_ID),
+        Filter.of(
+            "published_for_customer_id",
+            publication.CUSTOMER_ID,
+            related=Related("publications", publication.VOUCHER_CODE.places, "code"),
+        ),
         Filter("redemption_status"),
-        Filter("validity_timeframe", paths=("validity_timeframe.interval", "validity_timeframe_interval")),
-        Filter("validity_day_of_week", "any"),
+        Filter.of("validity_timeframe", TIMEFRAME_INTERVAL),
     ),
     filter_prefixes=("metadata.", "redemption."),
     joins={
-        "campaign": Join("campaigns", local=("campaign_id",)),
-        "customer": Join("customers", local=("customer_id", "holder_id")),
+        "campaign": Join("campaigns", local=CAMPAIGN_ID.places),
+        "customer": Join("customers", local=CUSTOMER_ID.places),
     },
     campaign_filter=True,
 )

@@ -26,6 +26,5 @@ VOUCHER_TRANSACTIONS: Final = Entity(
     ),
     default_fields=("id", "type", "source_id", "status", "reason", "source", "balance", "amount", "created_at"),
     order_keys=(),
-    changed_at="created_at",
     has_metadata=False,
 )

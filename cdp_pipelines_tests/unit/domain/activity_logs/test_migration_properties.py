@@ -1,5 +1,6 @@
 """What holds for any input: the same document again, counts that add up, every id once, nothing after the watermark."""
 
+import math
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -15,7 +16,7 @@ from cdp_pipelines.domain.activity_logs.changes import storable
 from cdp_pipelines.domain.activity_logs.transform import Draft, Settled, begin, finish, settle
 from cdp_pipelines.domain.crm_records import ContactRef, CrmUser, milliseconds
 from cdp_pipelines.domain.failures import RowFailure
-from cdp_pipelines.domain.migrations import Counts, shard_ranges
+from cdp_pipelines.domain.migrations import Counts, ranges_up_to, shard_ranges
 from cdp_pipelines.domain.outcomes import Skipped
 from cdp_pipelines.domain.reconciliation import Pair, Tally, content_digest, merged
 from cdp_pipelines.resources.crm_mapping import load_categories
@@ -155,6 +156,22 @@ def test_shards_hold_every_id_once_in_order(first: int, width: int, shards: int)
     assert not widths or max(widths) - min(widths) <= 1
 
 
+@relaxed
+@given(ids=st.lists(st.integers(1, 10**6), min_size=1, max_size=60, unique=True), shards=st.integers(2, 64))
+def test_shards_by_rows_hold_every_id_once_and_as_many_rows_each(ids: list[int], shards: int) -> None:
+    rows = sorted(ids)
+    shares = [number / shards for number in range(1, shards)]
+    # As the database's `percentile_disc` answers.
+    uppers = [rows[max(0, math.ceil(share * len(rows)) - 1)] for share in shares]
+    ranges = ranges_up_to(rows[0], uppers, rows[-1])
+    assert [part.after for part in ranges] == [rows[0] - 1, *(part.to for part in ranges[:-1])]
+    assert ranges[-1].to == rows[-1]
+    counts = [sum(part.after < number <= part.to for number in rows) for part in ranges]
+    assert sum(counts) == len(rows)
+    assert len(ranges) == min(shards, len(rows))
+    assert max(counts) - min(counts) <= 1
+
+
 sides = st.dictionaries(st.integers(0, 30), texts, max_size=12)
 
 
@@ -165,7 +182,7 @@ def test_merging_streams_is_comparing_dictionaries(left: dict[int, str], right: 
     assert found == [Pair(key, left.get(key), right.get(key)) for key in sorted({**left, **right})]
 
 
-verdicts = st.sampled_from(["identical", "different", "missing", "extra"])
+verdicts = st.sampled_from(["identical", "changed_since", "different", "missing", "extra"])
 
 
 @relaxed
@@ -181,8 +198,10 @@ def test_a_tally_carried_over_a_restart_is_the_same(before: list[Any], after: li
     straight = counted(counted(Tally(), before), after)
     restarted = counted(Tally.from_document(counted(Tally(), before).as_document()), after)
     assert restarted == straight
-    assert straight.identical + straight.different + straight.missing == straight.eligible
-    assert (straight.match_pct == 100.0) == (straight.different == straight.missing == 0)
+    assert straight.matching + straight.different + straight.missing == straight.eligible
+    assert (straight.match_pct is None) == (straight.eligible == 0)
+    if straight.eligible:
+        assert (straight.match_pct == 100.0) == (straight.different == straight.missing == 0)
 
 
 documents: st.SearchStrategy[dict[str, Any]] = st.dictionaries(st.text(max_size=3), scalars, max_size=4)

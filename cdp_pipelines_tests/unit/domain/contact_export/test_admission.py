@@ -159,6 +159,17 @@ def test_defaults_of_a_criterion() -> None:
     assert request.selected_fields == ()
 
 
+@pytest.mark.parametrize("zone", ["Asia/Jakarta", "America/New_York", "UTC"])
+def test_a_period_may_reach_to_both_ends_of_the_calendar(zone: str) -> None:
+    ends = {"start_date": "0001-01-01", "end_date": "9999-12-31"}
+    panel = admitted(selection_mode="filter", contact_ids=..., timezone=zone, period=ends).selection
+
+    assert panel.period is not None
+    assert panel.period.start is not None
+    assert panel.period.end is not None
+    assert (panel.period.start.year, panel.period.end.year) == (1, 9999)
+
+
 def test_period_and_source_belong_to_the_filter_mode() -> None:
     criterion: dict[str, Any] = {
         "contact_ids": ...,

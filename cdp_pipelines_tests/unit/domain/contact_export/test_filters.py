@@ -53,9 +53,10 @@ def test_instants_are_read_in_the_requests_zone() -> None:
 
 def test_groups_nest_five_deep() -> None:
     node: dict[str, Any] = {"field": "name", "op": "eq", "value": 1}
-    for junction in ("and", "or", "and", "or"):
+    for junction in ("and", "or", "and", "or", "and"):
         node = {junction: [node]}
     assert isinstance(parse(node), Group)
+    assert isinstance(parse({"or": [{"field": "name", "op": "exists"}, *node["and"]]}), Group)
     with pytest.raises(FilterProblem, match="5 deep"):
         parse({"and": [node]})
 

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from cdp_pipelines.domain.contact_export.period import parse_bound
-from cdp_pipelines.domain.values.instants import read_instant
+from cdp_pipelines.domain.values.instants import EARLIEST, LATEST, read_instant
 
 JAKARTA, NEW_YORK = ZoneInfo("Asia/Jakarta"), ZoneInfo("America/New_York")
 
@@ -40,10 +40,27 @@ def test_anything_else_is_refused(text: str) -> None:
         read_instant(text, JAKARTA)
 
 
-@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31"])
-def test_the_ends_of_the_calendar_do_not_crash(text: str) -> None:
-    with pytest.raises(ValueError, match="out of range"):
-        read_instant(text, JAKARTA if text.startswith("0") else NEW_YORK, whole_day_end=text.startswith("9"))
+@pytest.mark.parametrize(
+    ("text", "zone", "end", "read"),
+    [
+        ("0001-01-01", JAKARTA, False, EARLIEST),
+        ("0001-01-01", NEW_YORK, False, datetime(1, 1, 1, 4, 56, 2, tzinfo=UTC)),
+        ("9999-12-31", NEW_YORK, False, datetime(9999, 12, 31, 5, tzinfo=UTC)),
+        ("9999-12-31", NEW_YORK, True, LATEST),
+        ("9999-12-31", JAKARTA, True, LATEST),
+        ("9999-12-30", JAKARTA, True, datetime(9999, 12, 30, 17, tzinfo=UTC)),
+        ("0001-01-01T00:00:00+07:00", JAKARTA, False, EARLIEST),
+        ("9999-12-31T23:59:59-05:00", JAKARTA, True, LATEST),
+    ],
+)
+def test_the_ends_of_the_calendar_are_bounds_like_others(text: str, zone: ZoneInfo, end: bool, read: datetime) -> None:
+    assert read_instant(text, zone, whole_day_end=end) == read
+    assert parse_bound(text, zone, end=end) == read
+
+
+def test_bson_dates_at_the_ends_of_the_calendar() -> None:
+    assert parse_bound(datetime(1, 1, 1, tzinfo=JAKARTA), JAKARTA, end=False) == EARLIEST
+    assert parse_bound(datetime(9999, 12, 31, 20, tzinfo=NEW_YORK), JAKARTA, end=True) == LATEST
 
 
 def test_bson_dates_are_taken_as_they_are() -> None:

@@ -52,7 +52,7 @@ TEXT_TYPES = [
         (5.0, "5"),
         (1e22, "10000000000000000000000"),
         (Int64(2**60), "1152921504606846976"),
-        (float("nan"), "nan"),
+        (float("nan"), "NaN"),
         (Decimal128("1.10"), "1.1"),
         (Decimal128("12345678901234567890.123456789012"), "12345678901234567890.123456789012"),
         (["a", "é"], '["a","é"]'),
@@ -113,9 +113,9 @@ def test_text_area_wraps_and_keeps_its_lines() -> None:
         (Decimal128("1E+30"), "1" + "0" * 30, 1e30),
         (Decimal128("NaN"), "NaN", "NaN"),
         (Decimal128("Infinity"), "Infinity", "Infinity"),
-        (float("nan"), "nan", "nan"),
-        (float("inf"), "inf", "inf"),
-        (float("-inf"), "-inf", "-inf"),
+        (float("nan"), "NaN", "NaN"),
+        (float("inf"), "Infinity", "Infinity"),
+        (float("-inf"), "-Infinity", "-Infinity"),
         ("42", "42", 42.0),
         ("-1.50", "-1.50", -1.5),
         ("0.1", "0.1", 0.1),
@@ -205,7 +205,7 @@ def test_currency_codes_cannot_make_more_formats_than_a_sheet_bears() -> None:
 @pytest.mark.parametrize("number_type", ["percentage", "currency"])
 @pytest.mark.parametrize("value", ["about 5", True, 2**53 + 1, "=5", float("nan")])
 def test_what_is_no_exact_number_is_text_unchanged(number_type: str, value: Any) -> None:
-    text = {"=5": "'=5", True: "true"}.get(value, str(value))
+    text = {"=5": "'=5", True: "true"}.get(value, str(value).replace("nan", "NaN"))
 
     assert both(column("number", number_type), value, "IDR") == (text, text)
 

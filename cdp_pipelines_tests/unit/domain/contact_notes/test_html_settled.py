@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cdp_pipelines.domain.contact_notes.html_names import ALLOWED_TAGS, DROPPED_WITH_CONTENT
-from cdp_pipelines.domain.contact_notes.html_settled import is_settled
+from cdp_pipelines.domain.contact_notes.html import sanitize_note_html
+from cdp_pipelines.domain.contact_notes.html_names import ALLOWED_TAGS, DROPPED_WITH_CONTENT, OF_TABLES
+from cdp_pipelines.domain.contact_notes.html_settled import is_clean, is_settled
 from cdp_pipelines_tests.unit.domain.contact_notes.test_html_properties import soups
 
 CLEANER = nh3.Cleaner(
@@ -46,6 +47,7 @@ def test_usual_notes_are_settled(note: str) -> None:
         "<caption>x</caption>",
         "<table><tbody><caption>x</caption></tbody></table>", "<div><td>1</td></div>",
         "<table><tbody><tr><td>1<td>2</td></td></tr></tbody></table>",
+        "<table><table></table></table>", "<table><tbody><table></table></tbody></table>",
         "<pre>\nx</pre>", "a\rb", "<b>x</b>" * 300, "x" * 60_001,
     ],
 )  # fmt: skip
@@ -74,3 +76,73 @@ def test_settled_notes_stay(html: str) -> None:
     written = CLEANER.clean(html.encode("utf-8", "replace").decode()).lstrip("\ufeff")
     if is_settled(written):
         assert CLEANER.clean(written) == written
+
+
+_BARE_TREES = st.recursive(
+    st.one_of(_WORDS, st.sampled_from(["<br>", "<hr>"])),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4).map("".join),
+        st.tuples(st.sampled_from(sorted(ALLOWED_TAGS - {"br", "hr"})), inner).map(
+            lambda each: "<{0}>{1}</{0}>".format(*each)
+        ),
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=2_000, deadline=None)
+@given(st.one_of(_BARE_TREES, _TREES, soups))
+def test_what_is_called_clean_is_what_nh3_would_write(html: str) -> None:
+    if "<" in html and is_clean(html):
+        assert CLEANER.clean(html) == html
+        assert sanitize_note_html(html) == html
+
+
+_ATTRIBUTES = st.sampled_from(
+    ["", ' class="a b"', " x='1'", " id=y", ' style="color: red; margin:0"', ' title="&lt;b&gt;"']
+)
+_WITH_ATTRIBUTES = st.recursive(
+    st.one_of(_WORDS, st.sampled_from(["<br>", '<br class="x">', "<hr/>", "<br />"])),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4).map("".join),
+        st.tuples(st.sampled_from(sorted(ALLOWED_TAGS - {"a", "br", "hr", "ol", *OF_TABLES})), _ATTRIBUTES, inner).map(
+            lambda each: "<{0}{1}>{2}</{0}>".format(*each)
+        ),
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=1_500, deadline=None)
+@given(_WITH_ATTRIBUTES)
+def test_notes_whose_attributes_went_are_what_nh3_would_write(html: str) -> None:
+    cleaned = CLEANER.clean(html)
+    if "<" in cleaned and CLEANER.clean(cleaned) == cleaned and "<pre" not in html:
+        assert sanitize_note_html(html) == cleaned
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "<div>Halo<br><br>Budi &amp; Ani</div>", "<ul><li>a<ul><li>b</li></ul></li></ul>", "x &lt; y<br>&nbsp;",
+        "<h1>a</h1><blockquote><b>b</b></blockquote>", "<table><tbody><tr><td>1</td></tr></tbody></table>",
+    ],
+)  # fmt: skip
+def test_notes_of_bare_tags_are_clean(note: str) -> None:
+    assert is_clean(note)
+    assert CLEANER.clean(note) == note
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "<b>x", "x</b>", "<b><i>x</b></i>", "</br>", "<br/>", "<B>x</B>", "<b >x</b>", "<b x>y</b>", "<a>x</a>",
+        "a > b",
+        "<pre>x</pre>", "a & b", "&copy;", "&quot;", "a\rb", "a\0b", "a\xa0b", "\ufeffa<br>", "<script>x</script>",
+        "<!--x-->",
+        "<p><p>x</p></p>", "<p><div>x</div></p>", "<font>x</font>", "<td>x</td>", "<b>x</b", "<b>x</b>" * 300, "<>",
+        "</>",
+    ],
+)  # fmt: skip
+def test_what_nh3_might_change_is_not_clean(note: str) -> None:
+    assert not is_clean(note)

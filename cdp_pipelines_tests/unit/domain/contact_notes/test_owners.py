@@ -64,3 +64,23 @@ def test_nobody_known_never_holds_a_note_back(creator: int | None) -> None:
 )
 def test_readers_are_shown_the_label_where_the_owner_has_no_name(note: dict[str, object], shown: str) -> None:
     assert shown_author(note, {"abc": "Live Name", "nameless": "  "}) == shown
+
+
+@pytest.mark.parametrize(
+    ("user", "degraded"),
+    [
+        # The launchpad said nothing of them, because it was away.
+        (CrmUser("Bob@example.com", "Bob", deleted=False), True),
+        (CrmUser("bob@example.com", None, deleted=False), True),
+        # It answered; it was not asked, as of somebody deleted; there is nothing to ask by.
+        (CrmUser("ann@example.com", "Ann", deleted=False), False),
+        (CrmUser("stranger@example.com", "S", deleted=False), False),
+        (CrmUser("bob@example.com", "Bob", deleted=True), False),
+        (CrmUser(None, "No Email", deleted=False), False),
+        (CrmUser("", "Empty Email", deleted=False), False),
+    ],
+)
+def test_only_an_outage_degrades_an_owner(user: CrmUser, *, degraded: bool) -> None:
+    owner = owner_of(7, known_owners({7: user}, SSO, {"bob@example.com"}))
+    assert owner.degraded is degraded
+    assert owner == known_owners({7: user}, SSO)[7]._replace(degraded=degraded)

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from cdp_pipelines.domain.contact_notes.attachments import CrmAttachment
 from cdp_pipelines.domain.contact_notes.comparison import (
     ATTACHMENTS_MISSING,
-    CHANGED_SINCE,
     OWNER_DEGRADED,
     OWNER_UNVERIFIED,
     compare,
+    mending,
 )
 from cdp_pipelines.domain.contact_notes.html import LONGEST_NOTE
 from cdp_pipelines.domain.contact_notes.notes import CrmNote
@@ -196,8 +196,18 @@ def test_a_checkin_is_dropped_and_counted() -> None:
         ({"_id": "x"}, "identical", ()),
         ({"content": "<p>other</p>"}, "different", ()),
         ({"contact_id": "b" * 24}, "different", ()),
-        ({"is_deleted": True}, "different", ()),
-        ({"content": "edited", "updated_at": AT + timedelta(days=9)}, "different", (CHANGED_SINCE,)),
+        # Provably by somebody else than the migration, which copies the CRM's `updated_at` and flags nothing.
+        ({"is_deleted": True}, "changed_since", ()),
+        ({"deleted_at": AT}, "changed_since", ()),
+        ({"content": "edited", "updated_at": AT + timedelta(days=9)}, "changed_since", ()),
+        ({"owner_id": "somebody else", "updated_at": AT + timedelta(days=9)}, "changed_since", ()),
+        ({"attachments": [{"url": "u"}], "updated_at": AT + timedelta(days=9)}, "changed_since", ()),
+        ({"pinned": True, "updated_at": AT + timedelta(days=9)}, "changed_since", ()),
+        # Proves nothing: not later than the CRM's last change, or no instant, or a flag that says nothing.
+        ({"content": "edited", "updated_at": AT - timedelta(days=9)}, "different", ()),
+        ({"content": "edited", "updated_at": "9999-12-31"}, "different", ()),
+        ({"is_deleted": None}, "different", ()),
+        ({"deleted_at": None}, "different", ()),
         ({"owner_id": "", "legacy_owner_label": "Ann"}, "identical", (OWNER_DEGRADED,)),
         ({"owner_id": "somebody else"}, "different", ()),
         ({"attachments": []}, "identical", (ATTACHMENTS_MISSING,)),
@@ -209,6 +219,43 @@ def test_a_checkin_is_dropped_and_counted() -> None:
 def test_what_is_compared(changes: dict[str, Any], verdict: str, noted: tuple[str, ...]) -> None:
     expected = document(note(attachments=FILES))
     assert compare(expected, {**expected, **changes}) == (verdict, noted)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"owner_id": "", "legacy_owner_label": "Ann"}, {"owner_id": "uuid-1", "legacy_owner_label": None}),
+        ({"owner_id": "", "legacy_owner_label": UNKNOWN_LABEL}, {"owner_id": "uuid-1", "legacy_owner_label": None}),
+        ({"owner_id": "", "legacy_owner_label": "Ann", "attachments": []}, {
+            "owner_id": "uuid-1", "legacy_owner_label": None}),
+        ({}, None),
+        ({"owner_id": "somebody else"}, None),
+        ({"owner_id": ""}, None),
+        ({"owner_id": "", "legacy_owner_label": "Ann", "content": "edited"}, None),
+        ({"owner_id": "", "legacy_owner_label": "Ann", "updated_at": AT + timedelta(days=9)}, None),
+        ({"owner_id": "", "legacy_owner_label": "Ann", "is_deleted": True}, None),
+    ],
+)  # fmt: skip
+def test_only_an_owner_whom_an_outage_left_unknown_is_mended(
+    changes: dict[str, Any], expected: dict[str, Any] | None
+) -> None:
+    note_document = document(note(attachments=FILES))
+    assert mending(note_document, {**note_document, **changes}) == expected
+
+
+def test_a_label_is_not_mended_into_another_label() -> None:
+    expected = document(note(), GONE)
+    assert mending(expected, document(note(), Owner("", "Old Name", "owner_labeled"))) is None
+
+
+def test_an_owner_degraded_by_an_outage_is_marked_on_its_note() -> None:
+    outcome = described(note(), owner=GONE._replace(degraded=True))
+    assert isinstance(outcome, Ready)
+    assert (outcome.degraded, set(outcome.notes)) == ("degraded_owner", {"owner_labeled", "degraded_owner"})
+    assert outcome.document["legacy_owner_label"] == "Former Agent"
+    plain = described(note(), owner=GONE)
+    assert isinstance(plain, Ready)
+    assert plain.degraded is None
 
 
 def test_an_owner_who_cannot_be_looked_up_now_is_noted() -> None:

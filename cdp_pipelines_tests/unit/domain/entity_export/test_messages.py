@@ -161,3 +161,11 @@ def test_only_web_links_become_links(link: str | None) -> None:
 def test_message_ids_and_reprs() -> None:
     assert message_id("exp_1a2b", "succeeded", "example.com") == "<export.exp_1a2b.succeeded@example.com>"
     assert "Signature" not in repr(facts(parts=PARTS)) + repr(compose("succeeded", facts()))
+
+
+def test_a_file_that_serves_again_says_since_when_it_is() -> None:
+    made_at = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
+    english = compose("succeeded", facts(made_at=made_at)).text
+    assert "Nothing has changed since 25 November 2026, 10:00 (Asia/Jakarta, UTC+07:00), so this is the file" in english
+    assert "Tidak ada yang berubah sejak" in compose("succeeded", facts(made_at=made_at, locale="id")).text
+    assert "Nothing has changed" not in compose("succeeded", facts()).text

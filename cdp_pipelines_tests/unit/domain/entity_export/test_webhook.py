@@ -188,3 +188,10 @@ def test_trusted_hosts_may_be_private_and_plain_at_their_port_alone() -> None:
     assert check_webhook_url("http://127.0.0.1:8080/x", trusted) is None
     assert check_webhook_url("http://127.0.0.1:8081/x", trusted) is not None
     assert check_webhook_url("http://127.0.0.1/x", trusted) is not None
+
+
+def test_a_file_that_serves_again_says_so() -> None:
+    again = {**DONE, "result": {**DONE["result"], "cached": True, "made_at": NOW - timedelta(hours=2)}}
+    data = json.loads(message_of(again).body)["data"]
+    assert (data["cached"], data["made_at"]) == (True, "2025-12-31T22:00:00.000Z")
+    assert "cached" not in json.loads(message_of(DONE).body)["data"]
