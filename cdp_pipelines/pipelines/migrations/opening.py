@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from cdp_pipelines.domain.admission import Rejected
-from cdp_pipelines.domain.errors import CdpError, is_outage
+from cdp_pipelines.domain.errors import OUTAGES, CdpError, is_outage
 from cdp_pipelines.domain.migration_requests import ROLLBACK_PHASE, MigrationOptions, MigrationRequest
 from cdp_pipelines.domain.migrations import CANCELED, COMPLETED_WITH_ERRORS, FAILED, IN_PROGRESS, RESUMABLE, ROLLED_BACK
 from cdp_pipelines.pipelines.migrations.conclude import end_request, error_of, reject, take_up_again, write_end
@@ -21,6 +21,7 @@ from cdp_pipelines.pipelines.migrations.runs import dead_owner
 from cdp_pipelines.pipelines.migrations.services import MigrationServices, SharedServices
 from cdp_pipelines.pipelines.runs import end_dead_run
 from cdp_pipelines.stores.migration_jobs import Owned
+from cdp_pipelines.stores.migration_requests import OUTAGE
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def read_order(
     if document is None:
         context.log.info("[%s] nothing to do: the request has ended", wanted)
         return None
-    if _settled_by_its_job(services, company, identifier):
+    if _settled_by_its_job(services, company, identifier, document):
         context.log.info("[%s] nothing to do: an earlier run of this request had ended its job", wanted)
         return None
     if document.get("cancel_requested") is True:
@@ -66,10 +67,14 @@ def read_order(
     return Order(document, identifier)
 
 
-def _settled_by_its_job(services: MigrationServices, company_sso_id: str, request_id: object) -> bool:
-    """End a request whose job had ended when its run died, as the job says."""
+def _settled_by_its_job(
+    services: MigrationServices, company_sso_id: str, request_id: object, request: Mapping[str, Any]
+) -> bool:
+    """End a request whose job had ended when its run died, as the job says. Not one that is to be taken up again."""
     job = services.jobs.of_request(company_sso_id, request_id)
     if job is None or job["status"] == IN_PROGRESS:
+        return False
+    if (request.get("put_back") or {}).get(OUTAGE) and (job.get("error") or {}).get("code") in OUTAGES:
         return False
     end_request(services, company_sso_id, request_id, job, job["status"], error_of(job))
     return True

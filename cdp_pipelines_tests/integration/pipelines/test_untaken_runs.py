@@ -24,7 +24,10 @@ class _Site(Protocol):
 
 def a_run(site: _Site, request: dg.RunRequest, status: Status, **tags: str) -> dg.DagsterRun:
     """A run of this request that stands so in Dagster, and has done nothing."""
-    run = dg.DagsterRun(job_name=request.job_name or "j", status=status, tags={**request.tags, **tags})
+    # A run key begins with the name of the job where a sensor has only one.
+    name = request.job_name or str(request.run_key).partition(":")[0]
+    partition = {"dagster/partition": str(request.partition_key)}
+    run = dg.DagsterRun(job_name=name, status=status, tags={**request.tags, **partition, **tags})
     site.instance.add_run(run)
     return run
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -26,7 +27,8 @@ from cdp_pipelines_tests.support.losing_answers import LosingAnswers, losing_ans
 pytestmark = pytest.mark.timeout(120)
 
 Db = Database[dict[str, Any]]
-NOW = datetime(2024, 5, 1, 10, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(microsecond=0)
+"""Today: what has had its time is removed by the server, also in the middle of a test."""
 LATER = NOW + timedelta(hours=1)
 REFUSED = Rejected("EXPORT_REQUEST_INVALID", 422, "no")
 A_JOB = {"job_id": "j-1", "job_type": "export", "company_sso_id": "a", "status": "queued", "created_at": NOW}
@@ -73,7 +75,7 @@ def test_an_entity_export_that_is_ended_by_its_run_is_told_of(lossy: Lossy) -> N
     put(lossy.plain, "exports", AN_EXPORT)
     exports = EntityExports(lossy.db)
     exports.start("exp_1", "a", "run-1", now=NOW)
-    end = lambda: exports.end("exp_1", "a", "DONE", now=NOW, run_id="run-1")  # noqa: E731
+    end = partial(exports.end, "exp_1", "a", "DONE", now=NOW, run_id="run-1")
     assert lossy.losing("update", "exports", end)
     assert not end()
 
@@ -112,7 +114,7 @@ def test_a_migration_job_that_is_gone_on_with_is_its_own(lossy: Lossy, before: s
         assert jobs.end(owned, "failed", now=NOW)
     job = jobs.find(owned.job_id, "a")
     assert job is not None
-    again = lambda: jobs.reopen(job, "run-2", {"run_id": "run-2"}, now=LATER)  # noqa: E731
+    again = partial(jobs.reopen, job, "run-2", {"run_id": "run-2"}, now=LATER)
     assert lossy.losing("findAndModify", ACTIVITY_LOGS.jobs.collection, again) is not None
     assert jobs.reopen(job, "run-3", {"run_id": "run-3"}, now=LATER) is None
 
@@ -130,7 +132,7 @@ def test_a_page_is_counted_once(lossy: Lossy) -> None:
     owned = jobs.open_new("a", "run-1", {}, now=NOW)
     assert owned is not None
     jobs.set_shards(owned, {"shard_0": ShardRange(0, 10)}, total=10, now=NOW)
-    page = lambda: jobs.advance(owned, "shard_0", Counts(5), {}, from_id=0, to_id=5, done=False, now=NOW)  # noqa: E731
+    page = partial(jobs.advance, owned, "shard_0", Counts(5), {}, from_id=0, to_id=5, done=False, now=NOW)
     job = lossy.losing("findAndModify", ACTIVITY_LOGS.jobs.collection, page)
     assert (job["records_migrated"], job["records_processed"]) == (5, 5)
 
@@ -139,7 +141,7 @@ def test_a_page_is_counted_once(lossy: Lossy) -> None:
 def test_a_migration_request_is_put_back_once(lossy: Lossy, why: str) -> None:
     put(lossy.plain, "migration_requests", A_REQUEST)
     requests = MigrationRequests(lossy.db)
-    back = lambda: requests.put_back("r-1", "a", why, now=NOW)  # noqa: E731
+    back = partial(requests.put_back, "r-1", "a", why, now=NOW)
     assert lossy.losing("update", "migration_requests", back)
     assert not back()
     for launch in (2, 3):
@@ -152,8 +154,8 @@ def test_a_migration_request_is_put_back_once(lossy: Lossy, why: str) -> None:
 def test_a_migration_request_that_is_ended_or_refused_is_told_of(lossy: Lossy) -> None:
     requests = MigrationRequests(lossy.db)
     for name, end in (
-        ("r-1", lambda: requests.end("r-1", "a", "failed", now=NOW)),
-        ("r-2", lambda: requests.reject("r-2", REFUSED, now=NOW)),
+        ("r-1", partial(requests.end, "r-1", "a", "failed", now=NOW)),
+        ("r-2", partial(requests.reject, "r-2", REFUSED, now=NOW)),
     ):
         put(lossy.plain, "migration_requests", {**A_REQUEST, "_id": name})
         assert lossy.losing("update", "migration_requests", end)
@@ -162,7 +164,7 @@ def test_a_migration_request_that_is_ended_or_refused_is_told_of(lossy: Lossy) -
 
 def test_what_was_only_recorded_may_still_be_sent(lossy: Lossy) -> None:
     deliveries = Deliveries(lossy.db)
-    begin = lambda: deliveries.begin("j-1", "a", "email", "failed", now=NOW)  # noqa: E731
+    begin = partial(deliveries.begin, "j-1", "a", "email", "failed", now=NOW)
     assert lossy.losing("insert", "deliveries", begin)
     assert not begin()
     deliveries.mark("j-1", "email", "not_sent", error_code="SMTP_REFUSED")
@@ -174,7 +176,7 @@ def test_what_was_only_recorded_may_still_be_sent(lossy: Lossy) -> None:
 
 def test_an_alert_is_sent_by_who_recorded_it(lossy: Lossy) -> None:
     causes = AlertCauses(lossy.db)
-    first = lambda: causes.first_time("x", now=NOW, text="t")  # noqa: E731
+    first = partial(causes.first_time, "x", now=NOW, text="t")
     assert lossy.losing("insert", "alert_causes", first)
     assert not first()
     taken = lossy.losing("findAndModify", "alert_causes", lambda: causes.take_untold(now=LATER))
