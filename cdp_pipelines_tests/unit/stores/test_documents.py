@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import bson
 import pytest
@@ -30,7 +30,7 @@ OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
     unicode_decode_error_handler="replace",
 )
 IDS: list[Any] = [
-    "text", "", 5, 2**40, 1.5, ObjectId(), b"xy", True, {"a": {"b": [1]}}, datetime(2024, 5, 1, tzinfo=UTC), uuid4(),
+    "text", "", 5, 2**40, 1.5, ObjectId("65f0c0ffee65f0c0ffee65f0"), b"xy", True, {"a": {"b": [1]}}, datetime(2024, 5, 1, tzinfo=UTC), UUID(int=7),
     None,
 ]  # fmt: skip
 
