@@ -104,6 +104,7 @@ _REQUEST_FAULTS: Final[Mapping[str, Words]] = MappingProxyType(
         "TEMPLATE_INVALID": _TEMPLATE,
         "invalid_export_schedule": _SCHEDULE,
         "schedule_too_frequent": _SCHEDULE,
+        "schedule_refused": _SCHEDULE,
         "SCHEDULE_INVALID": _SCHEDULE,
         "XLSX_TOO_MANY_COLUMNS": _TOO_LARGE,
         "XLSX_TOO_MANY_ROWS": _TOO_LARGE,

@@ -34,14 +34,14 @@ FIELDS: Final = RequestFields(
     asked=frozenset(
         {
             "id", "company_sso_id", "exported_object", "channel", "parameters", "template", "created_at", "user_sso_id",
-            "email", "locale", "webhook", "schedule_id", "schedule_name", "scheduled_for",
+            "email", "locale", "webhook", "schedule_id", "schedule_name", "scheduled_for", "schedule_fault",
         }
     ),
     ours={
         **KEPT_BY_EVERY_QUEUE,
         "object_keys": "texts", "cache": "mapping", "cached_from": "text", "files_expire_at": "instant",
         "notices_pending": "switch", "notices_at": "instant", "exported_as": "mapping", "progress": "count",
-        "total": "count",
+        "total": "count", "schedule_switched_off": "switch",
     },
     neutral={"progress": 0, "total": None, "result": None, "error": None},
     # From its template.
@@ -132,26 +132,34 @@ class EntityExports(ExportQueue):
 
     @waiting_out_outages
     def with_notices_pending(self, *, ended_before: datetime, now: datetime, limit: int) -> Found:
-        """Ended exports whose notices a dead run or an outage has prevented, and are to be tried again by now."""
+        """Ended exports whose notices a dead run or an outage has prevented, and are to be tried again by now.
+
+        Those that never had a run, as refused ones have not, have nobody else to send them.
+        """
         due: Document = {"$or": [{"notices_at": {"$lte": now}}, {"notices_at": {"$not": {"$type": "date"}}}]}
-        ended = {"status": {"$in": list(self.shape.terminal)}, "ended_at": {"$lte": ended_before}}
+        alone: Document = {"$or": [{"ended_at": {"$lte": ended_before}}, {"run_id": {"$exists": False}}]}
+        ended = {"status": {"$in": list(self.shape.terminal)}, "ended_at": {"$type": "date"}}
         with translating("looking for unsent notices"):
-            pending = self._raw.find({"notices_pending": True, **ended, **due}).sort([("notices_at", 1)])
+            pending = self._raw.find({"notices_pending": True, **ended, "$and": [due, alone]}).sort([("notices_at", 1)])
             return read_each(pending.limit(limit), self._options)
 
     @waiting_out_outages
-    def notices_later(self, export_id: str, company_sso_id: str, *, at: datetime) -> None:
-        """Not everybody could be told; the sweeper leaves it alone until then."""
-        with translating("putting notices off"):
-            self._jobs.update_one(self._one(export_id, company_sso_id), {"$set": {"notices_at": at}})
+    def set_told(self, document_id: object, changes: Document) -> None:
+        """What an ended request's document says of its notices."""
+        with translating("recording an end"):
+            self._jobs.update_one({"_id": document_id}, {"$set": changes})
 
     @waiting_out_outages
-    def notices_done(self, export_id: str, company_sso_id: str) -> None:
+    def notices_later(self, document_id: object, *, at: datetime) -> None:
+        """Not everybody could be told; the sweeper leaves it alone until then."""
+        with translating("putting notices off"):
+            self._jobs.update_one({"_id": document_id}, {"$set": {"notices_at": at}})
+
+    @waiting_out_outages
+    def notices_done(self, document_id: object) -> None:
         """Everybody has been told, or cannot be."""
         with translating("recording sent notices"):
-            self._jobs.update_one(
-                self._one(export_id, company_sso_id), {"$unset": {"notices_pending": "", "notices_at": ""}}
-            )
+            self._jobs.update_one({"_id": document_id}, {"$unset": {"notices_pending": "", "notices_at": ""}})
 
     @waiting_out_outages
     def forget_shared_files(self, company_sso_id: str, key: str) -> None:

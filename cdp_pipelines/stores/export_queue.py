@@ -107,11 +107,13 @@ class ExportQueue(TakenRequests):
         return claimed is not None
 
     @waiting_out_outages
-    def reject(self, document_id: object, rejected: Rejected, *, now: datetime) -> bool:
-        """End a request that may not run; False when it had moved on."""
+    def reject(
+        self, document_id: object, rejected: Rejected, *, now: datetime, changes: Mapping[str, object] | None = None
+    ) -> bool:
+        """End a request that may not run, with further `changes`; False when it had moved on."""
         ended = self._end(
             self._unbegun(document_id),
-            {"status": self.shape.rejected, "error": rejected.as_document()},
+            {**(changes or {}), "status": self.shape.rejected, "error": rejected.as_document()},
             now=now,
         )
         if ended:

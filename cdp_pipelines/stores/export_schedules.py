@@ -4,12 +4,15 @@
  webhook?, enabled, next_run_at, last_run_at, last_slot, last_export_id, missed, error, created_at, updated_at}
 
 `missed` counts slots that were left out because nothing looked in time; `error` says why a schedule was switched off.
+`refused` counts the exports that were refused in a row, `refused_id` is the last of them. Whoever a schedule that was
+switched off would have told of its exports is told of that: it asks for one more, which is refused for it.
 A slot makes one request however many look and whoever is killed: the request's id is derived from schedule and slot,
 so inserting it again changes nothing, and only then `next_run_at` moves on, if it is still what was read.
 """
 
 import hashlib
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from bson import ObjectId
@@ -18,12 +21,16 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from cdp_pipelines.domain.entity_export.schedules import (
+    MOST_REFUSALS,
     SCHEDULE_INVALID,
     DueSlot,
     ScheduleDraft,
     due_slot,
+    export_id,
+    faulty_request,
     next_slot,
     read_cadence,
+    refused_too_often,
     request_of,
 )
 from cdp_pipelines.domain.entity_export.templates import name_problem
@@ -35,6 +42,8 @@ Document = dict[str, Any]
 Documents = list[Document]
 
 MOST_IDS_OF_A_SLOT: Final = 5
+FARTHEST_DAYS: Final = 366
+"""Whoever waits longer is asked whether the expression says so."""
 
 
 class ExportSchedules:
@@ -61,7 +70,7 @@ class ExportSchedules:
             before = self._schedules.find_one({"company_sso_id": company_sso_id, "name": draft.name})
             values = _values(draft) | {"cron": cadence.cron, "timezone": cadence.zone.key, "updated_at": now}
             if before is None or any(before.get(key) != values[key] for key in ("cron", "timezone", "enabled")):
-                values |= {"next_run_at": next_slot(cadence, now), "error": None}
+                values |= {"next_run_at": next_slot(cadence, now), "error": None, "refused": 0}
             try:
                 return self._upsert(company_sso_id, draft.name, values, now)
             except DuplicateKeyError:
@@ -125,7 +134,7 @@ class ExportSchedules:
             changes: Document = {"enabled": enabled, "updated_at": now}
             if enabled and schedule.get("enabled") is not True:
                 cadence = read_cadence(schedule.get("cron"), schedule.get("timezone"))
-                changes |= {"next_run_at": next_slot(cadence, now), "error": None}
+                changes |= {"next_run_at": next_slot(cadence, now), "error": None, "refused": 0}
             scope = {"_id": schedule["_id"], "company_sso_id": company_sso_id}
             return self._schedules.update_one(scope, {"$set": changes}).matched_count == 1
 
@@ -148,7 +157,7 @@ class ExportSchedules:
             cadence = read_cadence(schedule.get("cron"), schedule.get("timezone"))
             due = due_slot(cadence, schedule["next_run_at"], now=now)
         except PermanentFailure as exc:
-            self.switch_off(schedule, exc, now=now)
+            self.give_up(schedule, exc, now=now)
             return None
         request = self._enqueued(schedule, due, now=now)
         self.advance(schedule, due, request["id"], now=now)
@@ -184,6 +193,83 @@ class ExportSchedules:
             )
 
     @waiting_out_outages
+    def waiting_for_nothing(self, now: datetime, limit: int) -> Found:
+        """Schedules that `due` never finds though nobody switched them off: what they wait for is no time, or beyond
+        all that a schedule waits for, or whether they are on is not said."""
+        never: Documents = [
+            {"enabled": True, "next_run_at": {"$not": {"$type": "date"}}},
+            {"enabled": True, "next_run_at": {"$gt": now + timedelta(days=FARTHEST_DAYS)}},
+            {"enabled": {"$not": {"$type": "bool"}}},
+        ]
+        with translating("looking for export schedules that wait for nothing"):
+            found = as_bytes(self._schedules).find({"$or": never}).sort([("_id", 1)]).limit(limit)
+            return read_each(found, readable_options(self._schedules))
+
+    def mend(self, schedule: Document, *, now: datetime) -> bool:
+        """Have such a schedule wait for its next time; False when it cannot run and was switched off for it."""
+        try:
+            if schedule.get("enabled") is not True:
+                raise PermanentFailure(SCHEDULE_INVALID, "enabled must be true or false.", details={"field": "enabled"})
+            upcoming = next_slot(read_cadence(schedule.get("cron"), schedule.get("timezone")), now)
+        except PermanentFailure as exc:
+            self.give_up(schedule, exc, now=now)
+            return False
+        waits_for = schedule.get("next_run_at")
+        # Some expressions come true in years alone, and then that is what it waits for.
+        if not isinstance(waits_for, datetime) or waits_for > upcoming:
+            self._wait_for(schedule, upcoming)
+        return True
+
+    @waiting_out_outages
+    def _wait_for(self, schedule: Document, upcoming: datetime) -> None:
+        with translating("mending an export schedule"):
+            self._schedules.update_one(_as_read(schedule), {"$set": {"next_run_at": upcoming}})
+
+    def give_up(self, schedule: Document, failure: PermanentFailure, *, now: datetime) -> None:
+        """Switch a schedule off that cannot run, and ask for an export that is refused for it: so its owner is told."""
+        if isinstance(schedule.get("company_sso_id"), str) and (schedule.get("email") or schedule.get("webhook")):
+            # Before it is switched off, and under an id that says of which state: once, whoever is killed.
+            slot = schedule.get("next_run_at")
+            state = f"{schedule['_id']}:{schedule.get('updated_at')}:{slot!r}"
+            request = request_of(schedule, slot if isinstance(slot, datetime) else now, now=now)
+            self.enqueue(request | faulty_request(state, failure))
+        self.switch_off(schedule, failure, now=now)
+
+    @waiting_out_outages
+    def note_refusal(self, request: Document, *, now: datetime) -> bool:
+        """Count a refused request of a schedule; True when by this one the schedule is switched off.
+
+        Asked again about the same request, it answers the same.
+        """
+        slot, request_id = request.get("scheduled_for"), request.get("id")
+        if not isinstance(slot, datetime) or request_id not in _ids_of(request.get("schedule_id"), slot):
+            return False  # Not made by the schedule that it names.
+        scope = {"_id": request["schedule_id"], "company_sso_id": request.get("company_sso_id")}
+        with translating("counting a refused export"):
+            schedule = self._schedules.find_one(scope)
+            if schedule is None:
+                return False
+            count = schedule.get("refused")
+            count = count if isinstance(count, int) and not isinstance(count, bool) else 0
+            if schedule.get("refused_id") != request_id:
+                count += 1
+                self._schedules.update_one(scope, {"$set": {"refused": count, "refused_id": request_id}})
+            if count >= MOST_REFUSALS:
+                failure = refused_too_often()
+                self._schedules.update_one(
+                    {**scope, "enabled": True},
+                    {"$set": {"enabled": False, "error": _error(failure), "updated_at": now}},
+                )
+            return count == MOST_REFUSALS
+
+    @waiting_out_outages
+    def note_admission(self, request: Document) -> None:
+        """A request of a schedule may run: what was refused before it does not count any more."""
+        scope = {"_id": request.get("schedule_id"), "company_sso_id": request.get("company_sso_id")}
+        with translating("counting refused exports"):
+            self._schedules.update_one({**scope, "refused": {"$exists": True, "$ne": 0}}, {"$set": {"refused": 0}})
+
+    @waiting_out_outages
     def enqueue(self, request: Document) -> bool:
         """Put a schedule's request into `exports`; False when it is there already, in whatever state."""
         # `_id` too is derived, so it is unique whatever indexes there are.
@@ -216,10 +302,9 @@ class ExportSchedules:
     @waiting_out_outages
     def switch_off(self, schedule: Document, failure: PermanentFailure, *, now: datetime) -> bool:
         """Switch off a schedule that cannot run, with the reason; False when it was changed since it was read."""
-        error = {"code": failure.code, "message": failure.message, "details": failure.details}
         with translating("switching off an export schedule"):
             off = self._schedules.update_one(
-                _as_read(schedule), {"$set": {"enabled": False, "error": error, "updated_at": now}}
+                _as_read(schedule), {"$set": {"enabled": False, "error": _error(failure), "updated_at": now}}
             )
         return off.modified_count == 1
 
@@ -229,6 +314,11 @@ def schedule_id(company_sso_id: str, name: str) -> str:
     # Lengths first, so that no two pairs run together into one text.
     identity = f"{len(company_sso_id)}:{company_sso_id}:{name}"
     return "sch_" + hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def _ids_of(schedule: object, slot: datetime) -> Sequence[str]:
+    """The ids that the request of a slot may have."""
+    return [export_id(str(schedule), slot, again=again) for again in range(MOST_IDS_OF_A_SLOT)]
 
 
 def _values(draft: ScheduleDraft) -> Document:
@@ -245,9 +335,11 @@ def _values(draft: ScheduleDraft) -> Document:
 
 
 def _as_read(schedule: Document) -> Document:
-    return {
-        "_id": schedule["_id"],
-        "company_sso_id": schedule.get("company_sso_id"),
-        "enabled": True,
-        "next_run_at": schedule["next_run_at"],
-    }
+    """Leads to the schedule as long as nobody changed it; what stands in it may be of any type."""
+    read = ("company_sso_id", "enabled", "next_run_at")
+    same = {name: {"$eq": schedule[name]} if name in schedule else {"$exists": False} for name in read}
+    return {"_id": schedule["_id"], **same}
+
+
+def _error(failure: PermanentFailure) -> Document:
+    return {"code": failure.code, "message": failure.message, "details": failure.details}

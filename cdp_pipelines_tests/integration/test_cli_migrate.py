@@ -9,10 +9,12 @@ from threading import Thread
 from typing import Any
 
 import dagster as dg
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from pymongo.database import Database
 
+from cdp_pipelines.local.crm_schema import create_crm_schema
 from cdp_pipelines.stores.migrations.runner import Migrator
 from cdp_pipelines_tests.integration.pipelines.migration_harness import Migrations
 from cdp_pipelines_tests.integration.test_cli import Cdp
@@ -352,9 +354,27 @@ def crm_findings(cdp: Cdp, exit_code: int = 0) -> dict[str, str]:
 
 def test_the_doctor_finds_a_crm_that_can_be_migrated(cdp: Cdp) -> None:
     assert crm_findings(cdp) == {
-        "crm/reachable": "ok", "crm/read only": "ok", "crm/role": "note", "crm/tables": "ok", "crm/notes": "ok",
-        "crm/categories": "ok", "launchpad/reachable": "ok",
+        "crm/reachable": "ok", "crm/read only": "ok", "crm/encoding": "ok", "crm/role": "note", "crm/tables": "ok",
+        "crm/notes": "ok", "crm/categories": "ok", "launchpad/reachable": "ok",
     }  # fmt: skip
+
+
+def test_the_doctor_says_that_a_database_does_not_know_its_encoding(
+    cdp: Cdp, site: Migrations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"crm_{uuid.uuid4().hex[:12]}"
+    site.crm.connection.execute(
+        f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0"
+    )
+    try:
+        dsn = make_conninfo(site.crm.dsn, dbname=name)
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            create_crm_schema(connection)
+        monkeypatch.setenv("CRM_AUDIT_DATABASE_URL", dsn)
+        found = crm_findings(cdp)
+        assert (found["crm/encoding"], found["crm/tables"]) == ("note", "ok")
+    finally:
+        site.crm.connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_the_doctor_names_the_table_that_is_missing_or_closed(

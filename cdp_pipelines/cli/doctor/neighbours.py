@@ -75,6 +75,12 @@ def api_finding(findings: Findings, setting: str, when_off: str) -> Finding:
 
     url = os.environ.get(setting, "")
     if not url:
+        prefix = setting.removesuffix("ROOT_URL")
+        alone = sorted(name for name in os.environ if name.startswith(prefix) and name != setting and os.environ[name])
+        if alone:
+            # Somebody meant to switch it on.
+            detail = f"off: {when_off}; {', '.join(alone)} is set without {setting}"
+            return findings.note("configured", detail, f"Set {setting}, or take the others away.")
         return findings.note("configured", f"off: {when_off}", f"Set {setting} and its credentials to switch it on.")
     try:
         with httpx.stream("GET", url, timeout=_HTTP_SECONDS, follow_redirects=False) as response:

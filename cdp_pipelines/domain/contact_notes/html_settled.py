@@ -28,7 +28,7 @@ _BLOCK: Final = re.compile(r"<(/?(?:p|li|ul|ol|div|h[1-6r]|blockquote|d[ltd]|t[r
 # Between the cells of a table only its own tags and blanks may be; parsers move all else before it.
 _MOVED: Final = re.compile(
     r"(?:<table>|</?(?:tr|tbody|thead|tfoot)>|</(?:td|th|caption)>)[ \t\n\f]*+"
-    r"(?!</?(?:t[rdh]|table|tbody|thead|tfoot|caption)>)"
+    r"(?!</?(?:t[rdh]|tbody|thead|tfoot|caption)>|</table>)"
 )
 _LINES: Final = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6"})
 _ENDS_OF_LINES: Final = frozenset(f"/{name}" for name in _LINES)

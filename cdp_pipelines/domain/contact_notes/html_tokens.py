@@ -325,7 +325,7 @@ class _Tidier:
         if name == "input":
             self._apart(escape(shown_value(found), quote=False))
         elif self._low.startswith(f"</{name}", token.end()) and len(self._low) == len(self._html):
-            self._apart(escape("/".join(found[key] for key in ("value", "max") if key in found), quote=False))
+            self._apart(escape("/".join(unescape(found[key]) for key in ("value", "max") if key in found), quote=False))
         else:
             self._apart()
 

@@ -265,8 +265,13 @@ def _asked_at(document: Mapping[str, Any]) -> datetime:
     return to_utc(at)
 
 
+def is_export_id(raw: object) -> bool:
+    """Whether this can be an export's id."""
+    return isinstance(raw, str) and _EXPORT_ID.fullmatch(raw) is not None
+
+
 def _export_id(raw: object) -> str:
-    if not isinstance(raw, str) or not _EXPORT_ID.fullmatch(raw):
+    if not isinstance(raw, str) or not is_export_id(raw):
         raise _invalid("id", "must be `exp_` and up to 64 letters, digits, - and _")
     return raw
 

@@ -16,9 +16,17 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from cdp_pipelines.domain.errors import PermanentFailure
+from cdp_pipelines.domain.people_words import Words
 from cdp_pipelines.domain.timezones import resolve_timezone
 
 SCHEDULE_INVALID: Final = "invalid_export_schedule"
+SCHEDULE_REFUSED: Final = "schedule_refused"
+MOST_REFUSALS: Final = 3
+"""So many exports in a row may be refused before a schedule is switched off."""
+SWITCHED_OFF: Final = Words(
+    "The schedule was switched off, because its exports cannot be made. Please correct it, then switch it on again.",
+    "Jadwal dinonaktifkan karena ekspornya tidak dapat dibuat. Mohon perbaiki, lalu aktifkan kembali.",
+)
 TOO_FREQUENT: Final = "schedule_too_frequent"
 LONGEST_CRON: Final = 100
 LOOK_BACK_DAYS: Final = 400
@@ -185,6 +193,27 @@ def request_of(schedule: Mapping[str, Any], slot: datetime, *, now: datetime, ag
     }
     optional = ("template", "email", "locale", "webhook")
     return request | {name: schedule[name] for name in optional if schedule.get(name) is not None}
+
+
+def faulty_request(state: str, failure: PermanentFailure) -> dict[str, Any]:
+    """What makes a schedule's request one that admission refuses, for what is wrong with the schedule.
+
+    Its id is the same for the same `state` of a schedule.
+    """
+    return {
+        "id": "exp_" + hashlib.sha256(f"off:{state}".encode("utf-8", "surrogatepass")).hexdigest()[:24],
+        "schedule_fault": {"code": failure.code, "message": failure.message, "details": failure.details},
+    }
+
+
+def refused_too_often() -> PermanentFailure:
+    """Why a schedule is switched off whose requests are refused."""
+    return PermanentFailure(
+        SCHEDULE_REFUSED,
+        f"The last {MOST_REFUSALS} exports of this schedule were refused; see the last of them. Correct the schedule, "
+        "then resume it.",
+        details={"refused": MOST_REFUSALS},
+    )
 
 
 def _invalid(field: str, message: str) -> PermanentFailure:

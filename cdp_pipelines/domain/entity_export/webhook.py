@@ -57,7 +57,10 @@ def message_of(export: Mapping[str, Any]) -> WebhookMessage:
     event = _EVENTS.get(str(export.get("status")))
     if event is None:
         raise ValueError("an export that has not ended has no notice")
-    identity = f"{export.get('company_sso_id')}:{export.get('id')}:{event}"
+    export_id = export.get("id")
+    # A request may have been refused for its id; others may have been for the same one.
+    named = export_id if isinstance(export_id, str) and export_id else repr(export.get("_id"))
+    identity = f"{export.get('company_sso_id')}:{named}:{event}"
     payload = {
         "type": event,
         "timestamp": _instant(export.get("ended_at") or export.get("updated_at")),
@@ -84,6 +87,8 @@ def _data(export: Mapping[str, Any], event: WebhookEvent) -> dict[str, Any]:
     if event == "export.error":
         error = error if isinstance(error, Mapping) else {}
         data["error"] = {"code": error.get("code"), "message": program_message(error, export.get("locale"))}
+        if export.get("schedule_switched_off") is True:
+            data["schedule_switched_off"] = True
     return data
 
 

@@ -50,6 +50,11 @@ def format_of(document: Mapping[str, Any]) -> str:
     return found if isinstance(found, str) else UNKNOWN_FORMAT
 
 
+def short_text(value: object) -> str:
+    """An id for a line of text: what is not a short text is not put there, because it may be anything."""
+    return value if isinstance(value, str) and len(value) <= 64 and value.isprintable() else "unknown"
+
+
 def seconds_of(services: EntityServices, document: Mapping[str, Any]) -> float:
     """How long the export has been worked on."""
     started = document.get("started_at") or services.now()

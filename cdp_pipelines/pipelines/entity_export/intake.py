@@ -8,10 +8,12 @@ from cdp_pipelines.domain.admission import Admitted, Rejected
 from cdp_pipelines.domain.entity_export.admission import EntityExportFacts, admit
 from cdp_pipelines.domain.entity_export.delivery import ERROR
 from cdp_pipelines.domain.entity_export.request import EntityExportRequest
+from cdp_pipelines.domain.entity_export.schedules import SCHEDULE_INVALID, SWITCHED_OFF, TOO_FREQUENT
 from cdp_pipelines.domain.entity_export.templates import TEMPLATE_INVALID, merged
 from cdp_pipelines.domain.errors import PermanentFailure
 from cdp_pipelines.domain.events import event_line
-from cdp_pipelines.pipelines.entity_export.figures import count_ended, object_of
+from cdp_pipelines.domain.people_words import in_language
+from cdp_pipelines.pipelines.entity_export.figures import count_ended, object_of, short_text
 from cdp_pipelines.pipelines.entity_export.services import EntityServices
 from cdp_pipelines.pipelines.exports.ending import refused
 
@@ -22,6 +24,8 @@ Document = dict[str, Any]
 
 def judge(services: EntityServices, document: Mapping[str, Any]) -> Admitted[EntityExportRequest] | Rejected:
     """Whether a request may run; asking again about the same one answers the same."""
+    if isinstance(document.get("schedule_fault"), Mapping):
+        return _faulty(document["schedule_fault"])
     company = services.companies.find(document.get("company_sso_id"))
     problem: str | None = None
     if company is not None and document.get("template"):
@@ -31,6 +35,13 @@ def judge(services: EntityServices, document: Mapping[str, Any]) -> Admitted[Ent
             problem = exc.message
     facts = EntityExportFacts(company=company, webhook_problem=services.webhook_problem, template_problem=problem)
     return admit(document, facts)
+
+
+def _faulty(fault: Mapping[str, Any]) -> Rejected:
+    """The last request of a schedule that cannot run: what is wrong with it, and nothing that it asks for."""
+    code, details = fault.get("code"), fault.get("details")
+    known = code if code == TOO_FREQUENT else SCHEDULE_INVALID
+    return Rejected(known, 422, str(fault.get("message")), dict(details) if isinstance(details, Mapping) else {})
 
 
 def _with_template(services: EntityServices, company_sso_id: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -66,11 +77,35 @@ def reread(services: EntityServices, document: Mapping[str, Any]) -> EntityExpor
 
 
 def reject(services: EntityServices, document: Mapping[str, Any], rejected: Rejected) -> bool:
-    """End a queued request as refused and tell the events of it; False when it had moved on."""
-    if not services.jobs.reject(document["_id"], rejected, now=services.now()):
+    """End a queued request as refused and tell the events of it; False when it had moved on.
+
+    The sweeper sends its notices, as it does where no run could: a receiver that hangs must not hold up a tick.
+    """
+    if not services.jobs.reject(document["_id"], rejected, now=services.now(), changes=_to_be_told(services, document)):
         return False
     tell_of_refusal(services, document, rejected)
     return True
+
+
+def tell_of_taken(services: EntityServices, document: Mapping[str, Any], rejected: Rejected) -> None:
+    """What `reject` does besides ending, for a request that a run had taken before anybody judged it."""
+    services.jobs.set_told(document["_id"], _to_be_told(services, document))
+    tell_of_refusal(services, document, rejected)
+
+
+def _to_be_told(services: EntityServices, document: Mapping[str, Any]) -> Document:
+    """What a refused request's document says of its notices; and of its schedule, if that is switched off by it."""
+    # What it brought in the fields of an end is not believed.
+    changes: Document = {"notices_pending": True, "result": None, "exported_as": None, "warnings": []}
+    is_off = isinstance(document.get("schedule_fault"), Mapping)
+    if not is_off and document.get("schedule_id") is not None:
+        is_off = services.schedules.note_refusal(dict(document), now=services.now())
+    if is_off:
+        changes |= {
+            "schedule_switched_off": True,
+            "warnings": [in_language(SWITCHED_OFF, document.get("locale"))],
+        }
+    return changes
 
 
 def tell_of_refusal(services: EntityServices, document: Mapping[str, Any], rejected: Rejected) -> None:
@@ -78,15 +113,10 @@ def tell_of_refusal(services: EntityServices, document: Mapping[str, Any], rejec
     logger.info(
         event_line(
             "entity_export_failed",
-            request_id=_text(document.get("id")),
-            company_sso_id=_text(document.get("company_sso_id")),
+            request_id=short_text(document.get("id")),
+            company_sso_id=short_text(document.get("company_sso_id")),
             exported_object=object_of(document),
             failure_reason=rejected.code,
         )
     )
     count_ended(services, document, ERROR)
-
-
-def _text(value: object) -> str:
-    """An id for a log line: what is not a short text is not put there, because it may be anything."""
-    return value if isinstance(value, str) and len(value) <= 64 and value.isprintable() else "unknown"

@@ -13,7 +13,7 @@ from cdp_pipelines.pipelines.entity_export.config import (
     NOTICES_UNSENT_SECONDS,
     run_config,
 )
-from cdp_pipelines.pipelines.entity_export.notices import send_notices
+from cdp_pipelines.pipelines.entity_export.notices import reference_of, send_notices
 from cdp_pipelines.pipelines.entity_export.services import EntityServices
 from cdp_pipelines.pipelines.exports.config import MOST_SWEEPS_A_TICK
 from cdp_pipelines.pipelines.exports.kinds import Document, ExportKind
@@ -51,12 +51,12 @@ def _send_notices(services: EntityServices, report: SweepReport) -> None:
 def _send_to_one(services: EntityServices, document: Document, report: SweepReport) -> None:
     try:
         if send_notices(services, document, in_a_sweep=True):
-            report.lines.append(f"[{document['id']}] its notices are sent, or given up")
+            report.lines.append(f"[{reference_of(document)}] its notices are sent, or given up")
     except TransientFailure:
         raise
     except Exception as exc:  # noqa: BLE001 - whatever a document holds, its neighbours are told
         report.lines.append(set_aside_harmful(services, document, exc))
-        services.jobs.notices_done(document["id"], document["company_sso_id"])
+        services.jobs.notices_done(document["_id"])
 
 
 ENTITY_EXPORT: Final = ExportKind(

@@ -4,6 +4,7 @@ An export does not fail because nobody could be told of it: its document says al
 sent, `MOST_NOTICE_TRIES` times in all, with growing waits; then operators are alerted and nobody tries any more.
 """
 
+import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -12,6 +13,7 @@ from typing import Any, Final
 from cdp_pipelines.domain.email_address import is_email_address
 from cdp_pipelines.domain.entity_export.delivery import DONE, ERROR
 from cdp_pipelines.domain.entity_export.messages import EmailVariant, FilePart, MessageFacts, compose, message_id
+from cdp_pipelines.domain.entity_export.request import is_export_id
 from cdp_pipelines.domain.entity_export.webhook import message_of
 from cdp_pipelines.domain.errors import CdpError, PermanentFailure
 from cdp_pipelines.domain.failure_words import failure_reason
@@ -22,7 +24,7 @@ from cdp_pipelines.pipelines.entity_export.config import (
     LONGEST_NOTICE_WAIT_SECONDS,
     MOST_NOTICE_TRIES,
 )
-from cdp_pipelines.pipelines.entity_export.figures import object_of
+from cdp_pipelines.pipelines.entity_export.figures import object_of, short_text
 from cdp_pipelines.pipelines.entity_export.services import EntityServices
 from cdp_pipelines.pipelines.exports.notices import send_once
 from cdp_pipelines.resources.email_message import OutgoingEmail
@@ -47,14 +49,28 @@ def send_notices(services: EntityServices, document: Document, *, in_a_sweep: bo
     """
     if document.get("notices_pending") is not True:
         return True
+    _alert_of_refusal(services, document)
     waits = [_email(services, document, once=in_a_sweep), _webhook(services, document, once=in_a_sweep)]
     left = [seconds for seconds in waits if seconds is not None]
-    export_id, company = document["id"], document["company_sso_id"]
     if left:
-        services.jobs.notices_later(export_id, company, at=services.now() + timedelta(seconds=min(left)))
+        services.jobs.notices_later(document["_id"], at=services.now() + timedelta(seconds=min(left)))
     else:
-        services.jobs.notices_done(export_id, company)
+        services.jobs.notices_done(document["_id"])
     return not left
+
+
+def _alert_of_refusal(services: EntityServices, document: Document) -> None:
+    """Operators are told of a refused export as of a failed one, and of a schedule that makes no more."""
+    error, reference = document.get("error"), reference_of(document)
+    if document.get("status") != ERROR or not isinstance(error, Mapping) or "http_status" not in error:
+        return
+    of = f"company {short_text(document.get('company_sso_id'))}"
+    code = error.get("code")
+    alert_once(services, f"export_failed:{reference}", f"Entity export {reference} of {of} was refused: {code}.")
+    if document.get("schedule_switched_off") is True:
+        schedule = short_text(document.get("schedule_id"))
+        text = f"Export schedule {schedule} of {of} was switched off: {code}."
+        alert_once(services, f"schedule_off:{reference}", text)
 
 
 def _email(services: EntityServices, document: Document, *, once: bool) -> float | None:
@@ -76,11 +92,15 @@ def _webhook(services: EntityServices, document: Document, *, once: bool) -> flo
 
     def send() -> None:
         services.webhooks().send(
-            url, message_of(document), company_sso_id=document["company_sso_id"], request_id=document["id"], once=once
+            url,
+            message_of(document),
+            company_sso_id=str(document.get("company_sso_id")),
+            request_id=reference_of(document),
+            once=once,
         )
 
     # Begun by a run that died: whether it arrived nobody knows, and its id tells the receiver that it is the same.
-    services.deliveries.reopen(document["id"], "webhook", now=services.now())
+    services.deliveries.reopen(reference_of(document), "webhook", now=services.now())
     return _sent(services, document, "webhook", document["status"], send, unknown=_NeverUnknown)
 
 
@@ -94,9 +114,9 @@ def _sent(
     unknown: type[CdpError],
 ) -> float | None:
     """In how many seconds to look again; None when there is nothing left to do on this channel."""
-    export_id, company = document["id"], document["company_sso_id"]
+    export_id, company = reference_of(document), document.get("company_sso_id")
     try:
-        sending = send_once(services, export_id, company, channel, variant, send=send, unknown=unknown)
+        sending = send_once(services, export_id, str(company), channel, variant, send=send, unknown=unknown)
     except CdpError as exc:
         return _not_sent(services, export_id, channel, exc)
     if sending != "before":
@@ -120,6 +140,14 @@ def _not_sent(services: EntityServices, export_id: str, channel: Channel, error:
     return None
 
 
+def reference_of(document: Mapping[str, Any]) -> str:
+    """What people and deliveries call an export by: its id, or of a request that was refused for its id, `_id`."""
+    export_id = document.get("id")
+    if isinstance(export_id, str) and is_export_id(export_id):
+        return export_id
+    return "ref_" + hashlib.sha256(repr(document.get("_id")).encode("utf-8", "replace")).hexdigest()[:24]
+
+
 def email_address(document: Mapping[str, Any]) -> str:
     """Whom the request's email goes to; empty if nobody, or if what stands there is no address."""
     email = document.get("email")
@@ -140,21 +168,21 @@ def _outgoing(document: Document, address: str, variant: EmailVariant, domain: s
         subject=composed.subject,
         text=composed.text,
         html=composed.html,
-        message_id=message_id(document["id"], variant, domain),
-        headers={"X-Request-ID": document["id"]},
+        message_id=message_id(reference_of(document), variant, domain),
+        headers={"X-Request-ID": reference_of(document)},
         attachment=None,
     )
 
 
 def message_facts(document: Mapping[str, Any]) -> MessageFacts:
     """What the messages say, from what the document holds."""
-    result = document.get("result") or {}
+    result, warnings = _mapping(document.get("result")), document.get("warnings")
     # Not what was asked, which a template may have filled up, or which may be anything if it was refused.
-    exported_as = document.get("exported_as") or {}
+    exported_as = _mapping(document.get("exported_as"))
     zone = resolve_timezone(exported_as.get("timezone") or "UTC")
     schedule = document.get("schedule_name") or document.get("schedule_id")
     return MessageFacts(
-        request_id=document["id"],
+        request_id=reference_of(document),
         exported_object=object_of(document),
         locale=str(document.get("locale") or "en"),
         zone=zone.zone,
@@ -178,5 +206,10 @@ def message_facts(document: Mapping[str, Any]) -> MessageFacts:
         ),
         schedule_name=None if schedule is None else str(schedule),
         failure_reason=failure_reason(document.get("error"), document.get("locale")),
-        warnings=tuple(document.get("warnings") or ()),
+        warnings=tuple(map(str, warnings)) if isinstance(warnings, list) else (),
     )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    """What a refused request holds may be anything."""
+    return value if isinstance(value, Mapping) else {}

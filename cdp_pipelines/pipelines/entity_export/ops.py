@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from cdp_pipelines.domain.admission import Rejected
 from cdp_pipelines.domain.entity_export.request import EntityExportRequest
 from cdp_pipelines.domain.errors import CancelRequested, CdpError
 from cdp_pipelines.domain.people_words import all_in_language
@@ -49,7 +50,10 @@ def load_export(
             raise CancelRequested
         services.limits.check()
         if not still_admitted(ENTITY_EXPORT, services, document):
+            _tell_of_refusal(services, document)
             return
+        if document.get("schedule_id") is not None:
+            services.schedules.note_admission(document)
     yield dg.Output(request_id)
 
 
@@ -89,6 +93,14 @@ def write_rows(
 
             write_files(services, request, work_directory.path(), beat, record, owner=owner)
     yield dg.Output(request_id)
+
+
+def _tell_of_refusal(services: EntityServices, document: Document) -> None:
+    """A request that was launched by hand, and refused as the queue's sensor would have: so are its notices."""
+    answer = intake.judge(services, document)
+    if isinstance(answer, Rejected):
+        intake.tell_of_taken(services, document, answer)
+        _send_notices(services, document["id"], document["company_sso_id"])
 
 
 @contextmanager

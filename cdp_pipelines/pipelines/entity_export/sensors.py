@@ -1,5 +1,6 @@
 """`entity_export_requests`: queued requests in, one run each out; schedules that are due ask first."""
 
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -38,13 +39,40 @@ def entity_export_requests(
         if budget.spent():
             break
         context.log.info("schedule %s: %s", shown(schedule), _fired(services, schedule))
+    for schedule in services.schedules.waiting_for_nothing(services.now(), MOST_LAUNCHES_A_TICK):
+        if budget.spent():
+            break
+        context.log.info("schedule %s: %s", shown(schedule), _mended(services, schedule))
     return launch_waiting(context, ENTITY_EXPORT, services, budget)
 
 
 def _fired(services: EntityServices, schedule: dict[str, Any]) -> str:
-    """Have a schedule ask for its export, for the log; one that makes the program fail is switched off."""
-    try:
+    """Have a schedule ask for its export, for the log."""
+
+    def fire() -> str:
         export_id = services.schedules.fire(schedule, now=services.now())
+        return f"asked for {export_id}" if export_id else "switched off"
+
+    return _alone(services, schedule, fire)
+
+
+def _mended(services: EntityServices, schedule: dict[str, Any]) -> str:
+    """Have a schedule that waits for nothing wait for its next time, for the log."""
+
+    def mend() -> str:
+        is_mended = services.schedules.mend(schedule, now=services.now())
+        return "waits for its next time" if is_mended else "switched off"
+
+    return _alone(services, schedule, mend)
+
+
+def _alone(services: EntityServices, schedule: dict[str, Any], do: Callable[[], str]) -> str:
+    """Do it; a schedule that makes the program fail is switched off."""
+    try:
+        done = do()
+        if done == "switched off":
+            alert_once(services, *alert_of("export_schedules", shown(schedule), "switched off; its error says why"))
+        return done
     except Exception as exc:
         if not is_documents_doing(exc, services.jobs.intake.still_answers):
             raise
@@ -52,4 +80,3 @@ def _fired(services: EntityServices, schedule: dict[str, Any]) -> str:
         services.schedules.switch_off(schedule, PermanentFailure("INTERNAL_ERROR", message), now=services.now())
         alert_once(services, *alert_of("export_schedules", shown(schedule), f"INTERNAL_ERROR: {said(exc)}"))
         return f"switched off: {said(exc)}"
-    return f"asked for {export_id}" if export_id else "switched off"

@@ -72,10 +72,9 @@ def retake(hold: Hold, source: MigrationSource, *, compare_anew: bool = False) -
     done: list[_Batch] = []
     while batch := services.failures.batch(owned.job_id, owned.company_sso_id, after=cursor, size=BATCH_ROWS):
         cursor = batch[-1]["_id"]
-        ahead = [row for row in batch if not _is_counted(job, row, services.kind.jobs.cursor)]
-        # Of a page that was cut off before it was counted; its shard meets these rows again.
-        services.failures.forget_these(owned.company_sso_id, [row["_id"] for row in ahead])
-        done.append(_run_again(hold, source, [row for row in batch if row not in ahead], replay_id))
+        ahead = _met_again(source, job, batch, services.kind.jobs.cursor)
+        services.failures.forget_these(owned.company_sso_id, list(ahead))
+        done.append(_run_again(hold, source, [row for row in batch if row["_id"] not in ahead], replay_id))
         job = hold.beat(**_recounted(job, done[-1]), replay={"id": replay_id, "cursor": cursor})
         services.failures.forget_settled(owned.job_id, owned.company_sso_id, up_to=cursor, replay_id=replay_id)
     retaken = _summed(done, settle_degraded(hold, source))
@@ -87,13 +86,22 @@ def retake(hold: Hold, source: MigrationSource, *, compare_anew: bool = False) -
     return hold.beat(guard_base=outcomes_of(job)), retaken
 
 
-def _is_counted(job: Mapping[str, Any], row: Mapping[str, Any], cursor: str) -> bool:
-    """Whether a kept row lies behind its shard's cursor; a part is looked at wherever its row is."""
-    if row.get("part"):
-        return True
-    number = int(row["source_id"])
-    shards = job.get("shards") or {}
-    return any(int(shard["after"]) < number <= int(shard[cursor]) for shard in shards.values())
+def _met_again(source: MigrationSource, job: Mapping[str, Any], batch: Sequence[Document], cursor: str) -> set[str]:
+    """The `_id`s of what was kept for a page that was cut off before it was counted: its shard meets its rows again.
+
+    Not the parts of those rows of it that were written: their shard finds them there and does not look at their parts.
+    """
+    shards = (job.get("shards") or {}).values()
+    ahead: dict[str, int] = {}
+    for row in batch:
+        number = int(str(row["source_id"]).partition("/")[0])
+        if not any(int(shard["after"]) < number <= int(shard[cursor]) for shard in shards):
+            ahead[row["_id"]] = number
+    parts = {ahead[row["_id"]] for row in batch if row.get("part") and row["_id"] in ahead}
+    written = source.documents.present(sorted(parts)) if parts else set()
+    return {
+        row["_id"] for row in batch if row["_id"] in ahead and not (row.get("part") and ahead[row["_id"]] in written)
+    }
 
 
 def _summed(done: Sequence[_Batch], people: Settled) -> Retaken:

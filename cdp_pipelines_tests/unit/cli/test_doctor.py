@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from cdp_pipelines.cli.doctor.entity_exports import check_entity_exports
-from cdp_pipelines.cli.doctor.findings import Finding, Findings, run_check
+from cdp_pipelines.cli.doctor.findings import Check, Finding, Findings, run_check
 from cdp_pipelines.cli.doctor.machine import check_limits, check_temporary_files
+from cdp_pipelines.cli.doctor.neighbours import check_export_history, check_notifications
 from cdp_pipelines.cli.doctor_command import SYSTEMS, chosen_systems, exit_code_of, verdict
 from cdp_pipelines.cli.exit_codes import Refused
 from cdp_pipelines.domain.errors import TransientFailure
@@ -75,3 +76,26 @@ def test_links_that_outlive_their_files_are_noted(monkeypatch: pytest.MonkeyPatc
     assert states == {"webhooks": "note", "pages": "ok", "parts": "ok", "life": "ok"}
     monkeypatch.setenv("CDP_EXPORT_FILE_TTL", "60")
     assert [each.state for each in run_check("entity-exports", check_entity_exports)][-1] == "note"
+
+
+@pytest.mark.parametrize(
+    ("api", "check"), [("NOTIFICATION_API", check_notifications), ("EXPORT_HISTORY_API", check_export_history)]
+)
+def test_a_missing_credential_is_named(api: str, check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ROOT_URL", "CLIENT_ID", "SECRET"):
+        monkeypatch.delenv(f"{api}_{name}", raising=False)
+    assert [each.state for each in run_check("x", check)] == ["note"]
+    monkeypatch.setenv(f"{api}_CLIENT_ID", "client")
+    (alone,) = run_check("x", check)
+    assert (alone.state, f"{api}_CLIENT_ID is set without {api}_ROOT_URL" in alone.detail) == ("note", True)
+    monkeypatch.delenv(f"{api}_CLIENT_ID")
+    monkeypatch.setenv(f"{api}_ROOT_URL", "http://127.0.0.1:9")
+    (finding,) = run_check("x", check)
+    assert (finding.check, finding.state) == ("SETTING_MISSING", "broken")
+    assert f"{api}_CLIENT_ID is not set" in finding.detail
+    monkeypatch.setenv(f"{api}_CLIENT_ID", "client")
+    (finding,) = run_check("x", check)
+    assert f"{api}_SECRET is not set" in finding.detail
+    monkeypatch.setenv(f"{api}_SECRET", "s3cret")
+    (finding,) = run_check("x", check)
+    assert (finding.check, "s3cret" in str(finding)) == ("reachable", False)

@@ -342,6 +342,23 @@ def test_a_host_that_is_none(text: str) -> None:
         read_host(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("Files.Example.com.", "files.example.com"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("1.2.3.4", "1.2.3.4"),
+        ("[2606:2800:0220::1]", "2606:2800:220::1"),
+    ],
+)
+def test_a_host_in_the_one_spelling(text: str, host: str) -> None:
+    assert read_host(text) == host
+    for blank in (" ", "\n", "\ufeff"):
+        for around in (f"{blank}{text}", f"{text}{blank}"):
+            with pytest.raises(FetchBlocked):
+                read_host(around)
+
+
 def test_texts_of_errors_hold_neither_path_nor_query() -> None:
     for url in (
         "https://a.example:22/SECRET?SECRET",

@@ -170,12 +170,27 @@ def test_a_link_that_may_not_stay_tells_its_target(address: str, told: str) -> N
         '<a href="tel:+628123456789">Telp. 0812 3456 789</a>',
         '<a href="ftp://files.example/a%20b">ftp://files.example/a b</a>',
         '<a href="file://server/x/">server/x</a>',
+        '<a href="tel:+62 21 2345 67">0212345 67</a>',
         '<a href="shop.example/x">Shop.example/x</a>',
         '<a href="tel:0215550123"><b>021</b>-<i>555</i>-0123</a>',
     ],
 )
 def test_a_target_that_the_text_holds_is_not_told_twice(link: str) -> None:
     assert visible_text(sanitize_note_html(link)) == visible_text(link)
+
+
+@pytest.mark.parametrize(
+    ("link", "text"),
+    [
+        ('<a href="tel:+6281234567">081 234</a>', "081 234 (+6281234567)"),
+        ('<a href="tel:+628123456789">8123456789</a>', "8123456789 (+628123456789)"),
+        ('<a href="ftp://files.example/x">files</a>', "files (ftp://files.example/x)"),
+        ('<a href="sms:123">123 456</a>', "123 456"),
+        ('<a href="tel:budi-5">5</a>', "5 (budi-5)"),
+    ],
+)
+def test_a_target_that_the_text_holds_only_in_part_is_told(link: str, text: str) -> None:
+    assert visible_text(sanitize_note_html(link)) == text
 
 
 def test_a_link_without_text_leaves_its_target() -> None:

@@ -39,6 +39,7 @@ NOT_MENTIONS = [
     "/my_users/123/edit_user",
     "/deals/1?back=/users/123/edit_user",
     "#/users/123/edit_user",
+    "/deals?a#b?/users/123/edit_user",
 ]
 
 

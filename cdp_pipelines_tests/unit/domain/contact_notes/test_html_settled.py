@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdp_pipelines.domain.contact_notes.html import sanitize_note_html
-from cdp_pipelines.domain.contact_notes.html_names import ALLOWED_TAGS, DROPPED_WITH_CONTENT
+from cdp_pipelines.domain.contact_notes.html_names import ALLOWED_TAGS, DROPPED_WITH_CONTENT, OF_TABLES
 from cdp_pipelines.domain.contact_notes.html_settled import is_clean, is_settled
 from cdp_pipelines_tests.unit.domain.contact_notes.test_html_properties import soups
 
@@ -47,6 +47,7 @@ def test_usual_notes_are_settled(note: str) -> None:
         "<caption>x</caption>",
         "<table><tbody><caption>x</caption></tbody></table>", "<div><td>1</td></div>",
         "<table><tbody><tr><td>1<td>2</td></td></tr></tbody></table>",
+        "<table><table></table></table>", "<table><tbody><table></table></tbody></table>",
         "<pre>\nx</pre>", "a\rb", "<b>x</b>" * 300, "x" * 60_001,
     ],
 )  # fmt: skip
@@ -95,6 +96,29 @@ def test_what_is_called_clean_is_what_nh3_would_write(html: str) -> None:
     if "<" in html and is_clean(html):
         assert CLEANER.clean(html) == html
         assert sanitize_note_html(html) == html
+
+
+_ATTRIBUTES = st.sampled_from(
+    ["", ' class="a b"', " x='1'", " id=y", ' style="color: red; margin:0"', ' title="&lt;b&gt;"']
+)
+_WITH_ATTRIBUTES = st.recursive(
+    st.one_of(_WORDS, st.sampled_from(["<br>", '<br class="x">', "<hr/>", "<br />"])),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4).map("".join),
+        st.tuples(st.sampled_from(sorted(ALLOWED_TAGS - {"a", "br", "hr", "ol", *OF_TABLES})), _ATTRIBUTES, inner).map(
+            lambda each: "<{0}{1}>{2}</{0}>".format(*each)
+        ),
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=1_500, deadline=None)
+@given(_WITH_ATTRIBUTES)
+def test_notes_whose_attributes_went_are_what_nh3_would_write(html: str) -> None:
+    cleaned = CLEANER.clean(html)
+    if "<" in cleaned and CLEANER.clean(cleaned) == cleaned and "<pre" not in html:
+        assert sanitize_note_html(html) == cleaned
 
 
 @pytest.mark.parametrize(
