@@ -157,9 +157,9 @@ class ExportQueue(TakenRequests):
                     "$set": {
                         "put_back.at_attempt": attempt,
                         "put_back.by": token,
-                        "launch.expires_at": now,
                         "updated_at": now,
                     },
+                    "$unset": {"launch": ""},
                     "$inc": {"put_back.untaken": 1},
                 },
             )

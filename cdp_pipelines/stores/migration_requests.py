@@ -186,13 +186,13 @@ class MigrationRequests:
         changes: Document = {
             "status": STATUS_QUEUED,
             "updated_at": now,
-            "launch.expires_at": now,
             "put_back.by": token,
             "put_back.at_attempt": {"$ifNull": ["$attempt", 0]},
             f"put_back.{why}": count,
         }
         with translating("putting a migration request back into the queue"):
-            if self._requests.update_one({**scope, **bounded, **fresh}, [{"$set": changes}]).modified_count == 1:
+            update = [{"$set": changes}, {"$unset": "launch"}]
+            if self._requests.update_one({**scope, **bounded, **fresh}, update).modified_count == 1:
                 return True
             return self._requests.find_one({**scope, "put_back.by": token}, {"_id": 1}) is not None
 
