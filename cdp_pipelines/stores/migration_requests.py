@@ -191,7 +191,7 @@ class MigrationRequests:
             f"put_back.{why}": count,
         }
         with translating("putting a migration request back into the queue"):
-            update = [{"$set": changes}, {"$unset": "launch"}]
+            update: list[Document] = [{"$set": changes}, {"$unset": "launch"}]
             if self._requests.update_one({**scope, **bounded, **fresh}, update).modified_count == 1:
                 return True
             return self._requests.find_one({**scope, "put_back.by": token}, {"_id": 1}) is not None
