@@ -59,6 +59,9 @@ _REQUEST_FAULTS: Final[Mapping[str, Words]] = MappingProxyType(
             "Anda tidak memiliki izin untuk mengekspor pelanggan.",
         ),
         "EXPORT_REQUEST_INVALID": _REQUEST,
+        "REQUEST_ID_USED": Words(
+            "The same export was already asked for earlier.", "Ekspor yang sama sudah pernah diminta sebelumnya."
+        ),
         "EXPORT_SELECTION_MODE_INVALID": _REQUEST,
         "EXPORT_LIMIT_EXCEEDED": Words(
             "More customers were chosen than one export may hold.",
@@ -124,6 +127,15 @@ FAILURE_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
             "Ekspor terhenti di tengah jalan dan tidak dapat diselesaikan.",
         ),
         "RUN_CANCELED": Words("The export was stopped by an operator.", "Ekspor dihentikan oleh operator."),
+        # Of a request or of the data: the message may be either's, so it is not for programs.
+        "DOCUMENT_UNREADABLE": Words(
+            "The request, or some of the data that it asks for, cannot be read.",
+            "Permintaan ini, atau sebagian data yang dimintanya, tidak dapat dibaca.",
+        ),
+        "REQUEST_NEVER_TAKEN_IN": Words(
+            "The export was begun in a way that is not allowed, so it was not carried out.",
+            "Ekspor dimulai dengan cara yang tidak diizinkan, sehingga tidak dijalankan.",
+        ),
         "MONGO_FAILED": _READING,
         "MONGO_REFUSED": _READING,
         "MONGO_UNAVAILABLE": _READING,

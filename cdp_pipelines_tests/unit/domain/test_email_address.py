@@ -68,3 +68,16 @@ def test_no_address(raw: object) -> None:
 def test_a_domain_of_one_label_is_for_our_own_sender_only() -> None:
     assert read_email_address("cdp@localhost") is None
     assert read_email_address("cdp@localhost", dotless=True) == EmailAddress("cdp", "localhost")
+
+
+def test_domains_are_mapped_before_they_are_encoded() -> None:
+    assert read_email_address("a@ｅｘａｍｐｌｅ.com") == EmailAddress("a", "example.com")
+
+
+def test_the_longest_address() -> None:
+    domain = ".".join(["d" * 63, "d" * 63, "d" * 57, "com"])
+    longest = "l" * (254 - 1 - len(domain)) + "@" + domain
+
+    assert len(longest) == 254
+    assert is_email_address(longest)
+    assert not is_email_address("l" + longest)

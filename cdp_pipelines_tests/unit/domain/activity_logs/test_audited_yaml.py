@@ -213,6 +213,9 @@ def test_endless_floats_are_floats(text: str, expected: str) -> None:
         ("!ruby/object:Set {hash: text}", {"hash": "text"}),
         ("!ruby/object:Set {hash: {1: true}, name: x}", {"hash": [1], "name": "x"}),
         ("!ruby/object:SortedSet {hash: {2: true, 3: true}, keys: ~}", [2, 3]),
+        ("!ruby/object:Set {hash: {1: true}, more: {1: true}}", {"hash": [1], "more": {"1": True}}),
+        ("{hash: {1: true}}", {"hash": {"1": True}}),
+        ("!ruby/object:Crm::Bag {hash: {1: true}}", {"hash": {"1": True}}),
         ("!ruby/set {hash: {a: true}}", ["a"]),
         ("!ruby/set {hash: {1: true}}", [1]),
         ("!ruby/set {1: true, b: true}", [1, "b"]),
@@ -334,6 +337,27 @@ def test_a_merge_of_aliases_brings_them_in_the_order_of_the_text() -> None:
     found = read_audited_changes("---\na: &x {k: 1}\nb: &y {m: 2}\nc:\n  <<: [*x, *y]\n<<: *y\n")
 
     assert json.dumps(found) == '{"a": {"k": 1}, "b": {"m": 2}, "c": {"k": 1, "m": 2}, "m": 2}'
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing", "levels"),
+    [
+        ("[", "]", 1),
+        ("{k: ", "}", 1),
+        ("!set {? ", " : 1}", 1),
+        ("!set {k: ", "}", 1),
+        ("!ruby/object:Set {hash: {? ", " : 1}}", 2),
+    ],
+)
+def test_every_kind_of_nesting_is_as_deep_as_the_others(opening: str, closing: str, levels: int) -> None:
+    def nested(times: int) -> str:
+        return f"---\na: {opening * times}1{closing * times}\n"
+
+    # The document itself is the first level.
+    most = (DEEPEST - 1) // levels
+    assert "a" in read_audited_changes(nested(most))
+    with pytest.raises(UnreadableChanges, match="nested more than"):
+        read_audited_changes(nested(most + 1))
 
 
 def test_an_alias_of_a_set_is_its_members() -> None:

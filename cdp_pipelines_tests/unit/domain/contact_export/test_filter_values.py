@@ -103,3 +103,18 @@ def test_untidy_texts_of_custom_fields_can_be_found_as_they_are() -> None:
     assert read("my_day", "eq", "unknown") == ("eq", "unknown")
     assert read("my_at", "ne", "soon") == ("ne", "soon")
     assert read("my_n", "in", ["many", "5"]) == ("in", ("many", 5))
+
+
+@pytest.mark.parametrize("value", [-(2**63), 2**63 - 1, "x" * 1_000])
+def test_the_largest_values_that_a_text_field_is_compared_with(value: Any) -> None:
+    assert read("word", "eq", value) == ("eq", value)
+
+
+@pytest.mark.parametrize("value", [-(2**63) - 1, 2**63, "x" * 1_001])
+def test_larger_ones_are_refused(value: Any) -> None:
+    with pytest.raises(FilterProblem):
+        read("word", "eq", value)
+
+
+def test_a_percent_sign_belongs_to_percentages_alone() -> None:
+    assert read("n", "eq", "5%") == ("eq", "5%")
