@@ -166,7 +166,7 @@ def test_a_run_killed_half_way_is_swept_into_failed(
     wait_for("the first written batch", working, seconds=120)
     # A run is a child that its code server spawned; its command line says nothing, its work directory's name does.
     (folder,) = Path(daemon_env["CDP_TEMP_DIR"]).glob("cdp-export-*")
-    os.kill(int(folder.name.split("-")[2]), signal.SIGKILL)
+    os.kill(int(folder.name.split("-")[3]), signal.SIGKILL)
     written = live.job(job_id)["success_count"]
     assert 0 < written < 9_120
     job = ended(live, job_id, seconds=240)
