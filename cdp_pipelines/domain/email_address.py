@@ -15,6 +15,8 @@ _MAX_LOCAL_BYTES: Final = 64
 _MAX_DOMAIN: Final = 253
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
 _LOCAL: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+# Signs without a width that names of some scripts are spelled with; IDNA says between which letters they may stand.
+_JOINERS: Final = "\u200c\u200d"
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -52,7 +54,7 @@ def domain_in_ascii(domain: str) -> str | None:
     """The name of a mail domain in lower case and ASCII; None for what is no name, an IP address included."""
     import idna
 
-    if any(unicodedata.category(sign)[0] in "CZ" for sign in domain):
+    if any(unicodedata.category(sign)[0] in "CZ" and sign not in _JOINERS for sign in domain):
         return None
     name = domain.lower()
     if not name.isascii() or "xn--" in name:

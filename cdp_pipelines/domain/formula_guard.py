@@ -69,13 +69,19 @@ _BULLET: Final = (
     r"(?:[ \xa0]*+(?=[ENDS])|(?<![,:])\Z)"
 )
 # What may stand behind a separator inside a text although it begins with a sign. A cell that a line break begins ends
-# at either separator, so a tab does not end it: with `;` it goes on behind the tab.
+# at either separator, so neither ends it for all readers: with `;` it goes on behind the tab, with a tab behind the
+# `;`. A bullet may go on there, a number may not, since it would be none.
 _PLAIN_INSIDE: Final = {
     separator: re.compile(
-        rf"[ \xa0]*+(?:{_BULLET}|(?!{_BARE_PHONE.pattern})(?:{_NUMBER.pattern})(?=[ENDS]))".replace("ENDS", ends)
+        rf"[ \xa0]*+(?:{_BULLET}|(?!{_BARE_PHONE.pattern})(?:{_NUMBER.pattern})(?=[NUMBER_ENDS]))".replace(
+            "NUMBER_ENDS", number_ends
+        ).replace("ENDS", ends)
     )
-    for separator, ends in ((";", r";\r\n"), ("\t", r"\t\r\n"), ("\r", r";\r\n"), ("\n", r";\r\n"))
-}
+    for separator, ends, number_ends in (
+        (";", r";\r\n", r";\r\n"), ("\t", r"\t\r\n", r"\t\r\n"),
+        ("\r", r";\r\n", r"\r\n"), ("\n", r";\r\n", r"\r\n"),
+    )
+}  # fmt: skip
 # Read with `;`, a number and the text of the next column are one cell, where a decimal comma joins them: -5,1+cmd|...
 _GOES_ON: Final = re.compile(r"[0-9\uff10-\uff19](?![0-9.,:TZ+/ %-]*\Z)")
 
@@ -133,7 +139,8 @@ def guard_xlsx(text: str) -> str:
     """As `guard_text(text, "xlsx")`."""
     if not text or text[0] not in SUSPECT_FIRST or not _is_risky(text):
         return text
-    if _NUMBER.fullmatch(text) or _PHONE.fullmatch(text) or _WRITTEN_NUMBER.fullmatch(text):
+    plain = text.rstrip(" \xa0")
+    if _NUMBER.fullmatch(plain) or _PHONE.fullmatch(plain) or _WRITTEN_NUMBER.fullmatch(plain):
         return text
     return "'" + text
 

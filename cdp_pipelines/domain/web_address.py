@@ -236,10 +236,14 @@ def _read_ipv4(host: str) -> str:
     raise FetchBlocked("The host in the address is a number, or an IP address in an unusual spelling.")
 
 
+# Signs without a width that names of some scripts are spelled with; IDNA says between which letters they may stand.
+_JOINERS: Final = "\u200c\u200d"
+
+
 def _in_ascii(name: str) -> str:
     import idna
 
-    if any(unicodedata.category(character) == "Cf" for character in name):
+    if any(unicodedata.category(character) == "Cf" and character not in _JOINERS for character in name):
         raise FetchBlocked("The host in the address has invisible characters.")
     try:
         return idna.encode(name, uts46=True).decode("ascii").lower()

@@ -13,6 +13,7 @@ from cdp_pipelines.domain.activity_logs.yaml_scalars import (
     range_fields,
     resolve_plain,
     tagged_float,
+    tagged_int,
 )
 
 _YAML_ORG: Final = "tag:yaml.org,2002:"
@@ -77,10 +78,10 @@ _SCALARS: Final[dict[str, Callable[[str], Any]]] = {
     "ruby/encoding": str,
     "ruby/range": range_fields,
     "float": tagged_float,
-    "int": resolve_plain,
+    "int": tagged_int,
     "bool": resolve_plain,
     "timestamp": resolve_plain,
-    "null": lambda _: None,
+    "null": resolve_plain,
     "ruby/object:BigDecimal": decimal_text,
     "ruby/object:DateTime": resolve_plain,
     "ruby/object:Time": resolve_plain,

@@ -55,6 +55,7 @@ _INSTANT: Final = re.compile(
 _QUOTED_SYMBOL: Final = re.compile(r""":(["'])(.*)\1""")
 # What Ruby's Float() takes, but for hexadecimal numbers.
 _RUBY_FLOAT: Final = re.compile(r"[-+]?[0-9]+(?:_[0-9]+)*(?:\.[0-9]+(?:_[0-9]+)*)?(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?")
+_GROUPED: Final = re.compile(r"[-+]?[1-9][0-9_]*(?:,[0-9_]+)+")
 _RANGE: Final = re.compile(r"(.*?)(\.{2,3})(.*)", re.DOTALL)
 _FIRST_INEXACT: Final = 2**53
 # As ISO 8601 and Ruby have it, a day may end at 24:00:00, and a minute with a leap second, which belongs to the next.
@@ -141,6 +142,12 @@ def tagged_float(text: str) -> Scalar:
     if type(value) is str:
         return real_number(text) if _RUBY_FLOAT.fullmatch(text) else value
     return float(value) if type(value) is int and abs(value) < _FIRST_INEXACT else value
+
+
+def tagged_int(text: str) -> Scalar:
+    """The value under a tag that says int, which leaves no doubt what `1,000` is."""
+    value = resolve_plain(text)
+    return whole_number(text.replace(",", "")) if type(value) is str and _GROUPED.fullmatch(text) else value
 
 
 def range_fields(text: str) -> dict[str, Scalar] | str:

@@ -21,7 +21,8 @@ CELLS: Final = frozenset({"td", "th"})
 
 LINES: Final = frozenset({
     "address", "article", "aside", "center", "details", "dialog", "fieldset", "figcaption", "figure", "footer", "form",
-    "frameset", "header", "hgroup", "legend", "main", "nav", "optgroup", "option", "search", "section", "summary",
+    "frameset", "header", "hgroup", "legend", "main", "menuitem", "multicol", "nav", "optgroup", "option", "search",
+    "section", "summary",
 })  # fmt: skip
 """Elements that begin a line and end one: a `div` does the same in their place."""
 
@@ -32,16 +33,16 @@ RENAMED: Final[Mapping[str, str]] = {
 """Elements for which the list has one that looks the same."""
 
 APART: Final = frozenset({
-    "applet", "audio", "button", "canvas", "datalist", "embed", "iframe", "marquee", "meter", "object", "progress",
-    "rt", "rtc", "select", "svg", "video",
+    "applet", "audio", "button", "canvas", "datalist", "embed", "iframe", "isindex", "marquee", "meter", "object",
+    "progress", "rt", "rtc", "select", "svg", "video",
 })  # fmt: skip
 """Elements that stand apart from the words beside them: a space in their place."""
 
 WITHIN: Final = frozenset({
     "abbr", "acronym", "area", "base", "basefont", "bdi", "bdo", "bgsound", "big", "blink", "body", "cite", "col",
-    "colgroup", "data", "dfn", "font", "frame", "head", "html", "kbd", "keygen", "label", "link", "map", "mark",
-    "meta", "nobr", "noscript", "output", "param", "picture", "rb", "rp", "ruby", "samp", "slot", "small", "source",
-    "spacer", "template", "time", "track", "tt", "var", "wbr", "xml",
+    "colgroup", "data", "dfn", "font", "frame", "head", "html", "kbd", "keygen", "label", "link", "map", "mark", "meta",
+    "nextid", "nobr", "noscript", "output", "param", "picture", "rb", "rp", "ruby", "samp", "selectedcontent", "slot",
+    "small", "source", "spacer", "template", "time", "track", "tt", "var", "wbr", "xml",
 })  # fmt: skip
 """Elements within a line, and such as show nothing: their tags go, and nothing is left in their place."""
 

@@ -128,7 +128,7 @@ class _Tidier:
         if not self._is_element(name, token["attributes"]):
             self._text(escape(token[0], quote=False) if "&" not in token[0] else _without_tags(token[0]))
             return token.end()
-        self._is_html = True
+        self._is_html = self._is_html or self._is_known(name)
         if token["end"]:
             self._end_tag(name)
             return token.end()
@@ -171,6 +171,12 @@ class _Tidier:
         if name.isalpha() and self._has_values(attributes) and self._ends_somewhere(name):
             self._own.add(name)
         return name in self._own
+
+    @staticmethod
+    def _is_known(name: str) -> bool:
+        """Whether it makes a note HTML: HTML's element, Office's or a custom one. XML has any names."""
+        known = name in ELEMENTS or name in DRAWINGS or name in MATHS or name.partition(":")[0] in OFFICE
+        return known or _CUSTOM_NAME.fullmatch(name) is not None
 
     @staticmethod
     def _has_values(attributes: str) -> bool:

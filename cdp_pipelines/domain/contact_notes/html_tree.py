@@ -60,11 +60,19 @@ def _link(tree: "LexborHTMLParser", link: "LexborNode") -> bool:
         return False
     text = link.text()
     if not text.strip():
-        link.insert_before(target)
+        link.insert_before(_apart(target, link) if target else "")
     elif target and not tells(text, target):
         link.insert_after(f" ({target})")
     link.unwrap(delete_empty=True)
     return bool(target)
+
+
+def _apart(target: str, link: "LexborNode") -> str:
+    """The target in the place of a link without a text, apart from the words beside it."""
+    before, after = link.prev, link.next
+    begins = before is not None and (before.text_content or before.text())[-1:].strip() != ""
+    ends = not link.text() and after is not None and (after.text_content or after.text())[:1].strip() != ""
+    return f"{' ' if begins else ''}{target}{' ' if ends else ''}"
 
 
 def _to_text(tree: "LexborHTMLParser", mention: "LexborNode") -> None:

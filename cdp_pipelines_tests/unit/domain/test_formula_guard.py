@@ -272,3 +272,25 @@ def test_corpus(row: dict[str, Any], file_format: str) -> None:
         assert guarded == text
     if kind == "ambiguous":
         assert guarded == ("'" + text if file_format == "csv" else text)
+
+
+@pytest.mark.parametrize(
+    ("text", "guarded"),
+    [
+        ("x\n-5;1+1", "x\n'-5;1+1"),
+        ("x\r\n+12;y\n", "x\r\n'+12;y\n"),
+        ("x\r-6.2;106.8", "x\r'-6.2;106.8"),
+        ("x\n-5\t1", "x\n'-5\t1"),
+        ("x\n-5\ny", "x\n-5\ny"),
+        ("x;-5;y", "x;-5;y"),
+        ("x\t-5\ty", "x\t-5\ty"),
+    ],
+)
+def test_a_number_on_a_line_of_its_own_is_one_whatever_the_separator(text: str, guarded: str) -> None:
+    assert guard_text(text, "csv") == guarded
+
+
+@pytest.mark.parametrize("text", ["+62 812-3456-7890 ", "-5,50 ", "-5%\u00a0", "-12  "])
+def test_blanks_behind_a_plain_number_or_phone_make_no_formula_of_it_in_a_sheet(text: str) -> None:
+    assert guard_text(text, "xlsx") == text
+    assert guard_text(text + "+1", "xlsx") == f"'{text}+1"

@@ -369,3 +369,11 @@ def test_texts_of_errors_hold_neither_path_nor_query() -> None:
         with pytest.raises(FetchBlocked) as caught:
             ANY_HOST.check(read_address(url))
         assert "SECRET" not in str(caught.value)
+
+
+def test_a_host_may_have_the_signs_without_a_width_that_its_script_spells_with() -> None:
+    assert read_address("https://نامه\u200cای.example/a").host == "xn--mgba3gch31f060k.example"
+    assert read_address("https://ශ්\u200dරී.example/a").host == "xn--10cl1a0b660p.example"
+    for host in ("exam\u200cple.com", "exam\u200dple.com", "\u200cexample.com", "127.0.0\u200d.1"):
+        with pytest.raises(FetchBlocked):
+            read_address(f"https://{host}/a")

@@ -199,6 +199,20 @@ def test_a_link_without_text_leaves_its_target() -> None:
     assert sanitize_note_html('<p>x<a href="#y"></a></p>') == "<p>x</p>"
 
 
+@pytest.mark.parametrize(
+    ("note", "cleaned"),
+    [
+        ('5<a href="tel:0812"></a>6', "5 0812 6"),
+        ('<b>5</b><a href="tel:0812"> </a><i>6</i>', "<b>5</b> 0812 <i>6</i>"),
+        ('x <a href="sms:0812"></a>, y', "x 0812 , y"),
+        ('<p>a</p><p><a href="tel:0812"></a></p>', "<p>a</p><p>0812</p>"),
+        ('10<a href="#y"></a>5', "105"),
+    ],
+)
+def test_the_target_of_a_link_without_text_stands_apart_from_the_words_beside_it(note: str, cleaned: str) -> None:
+    assert sanitize_note_html(note) == cleaned
+
+
 def test_a_link_keeps_the_markup_of_its_text() -> None:
     assert sanitize_note_html('<a href="tel:123456"><b>Budi</b><br>kantor</a>') == "<b>Budi</b><br>kantor (123456)"
 

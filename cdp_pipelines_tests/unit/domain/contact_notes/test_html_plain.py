@@ -109,6 +109,39 @@ def test_in_html_only_elements_are_tags(note: str, cleaned: str) -> None:
     assert sanitize_note_html(cleaned) == cleaned
 
 
+@pytest.mark.parametrize(
+    "note",
+    [
+        '<?xml version="1.0"?><order id="5"><item>x</item></order>',
+        '<order id="5">\n  <jumlah mata="IDR">5000</jumlah>\n</order>',
+        '<soap:Envelope xmlns:soap="x"><soap:Body>5</soap:Body></soap:Envelope>',
+        'isi <config env="prod">5</config> lalu kirim',
+        '<Pelanggan nama="Budi"/> dan <Pelanggan nama="Ani"></Pelanggan>',
+    ],
+)
+def test_a_piece_of_xml_is_plain_text(note: str) -> None:
+    assert sanitize_note_html(note) == escape(note, quote=False).replace("\n", "<br>")
+
+
+def test_an_editors_own_elements_go_where_there_is_html() -> None:
+    assert sanitize_note_html('<p>a <oembed url="x">5</oembed></p>') == "<p>a 5</p>"
+    assert sanitize_note_html('<oembed url="x"><b>5</b></oembed>') == "<b>5</b>"
+
+
+@pytest.mark.parametrize(
+    ("note", "cleaned"),
+    [
+        ("1<menuitem>2</menuitem>3", "1<div>2</div>3"),
+        ("1<multicol cols=2>2</multicol>3", "1<div>2</div>3"),
+        ("1<isindex>2", "1 2"),
+        ("<b>1</b><nextid n=z9>2", "<b>1</b>2"),
+        ("1<selectedcontent>2</selectedcontent>", "12"),
+    ],
+)
+def test_elements_that_few_have_seen_are_elements(note: str, cleaned: str) -> None:
+    assert sanitize_note_html(note) == cleaned
+
+
 def test_a_note_is_plain_text_at_every_length() -> None:
     line = "Budi <budi@mitra.example> bayar <Rp 5 jt & lunas\n"
     assert sanitize_note_html(line * 3_000) == plain_note(line * 3_000)
