@@ -116,6 +116,20 @@ def test_what_is_closed_stays_closed(tmp_path: Path) -> None:
         table.write_rows([["x"]])
 
 
+@pytest.mark.parametrize("file_format", ["csv", "xlsx"])
+def test_what_is_given_up_stays_given_up(tmp_path: Path, file_format: str) -> None:
+    table = open_table(tmp_path / "a", file_format, columns("a"))
+    table.write_rows([["x"]])
+    table.abort()
+    (tmp_path / "a").write_text("another's by now")
+    table.abort()
+    table.close()
+    with pytest.raises(ValueError, match=r"^the file is closed$"):
+        table.write_rows([["y"]])
+
+    assert (table.row_count, (tmp_path / "a").read_text()) == (1, "another's by now")
+
+
 @pytest.mark.parametrize("rows", [[["a"]], [["a", "b", "c"]], [["a", "b"], ["a"]]])
 def test_rows_of_another_width_are_an_error(tmp_path: Path, rows: list[list[str]]) -> None:
     with pytest.raises(ValueError, match=r"columns|argument"), CsvFile(tmp_path / "a.csv", columns("a", "b")) as table:
@@ -138,9 +152,10 @@ def small_disk() -> Iterator[None]:
 @pytest.mark.usefixtures("small_disk")
 def test_a_full_disk_is_a_plain_failure_without_leftovers(tmp_path: Path, file_format: str, rows: int) -> None:
     table = open_table(tmp_path / "a", file_format, columns("a"))
-    with pytest.raises(TransientFailure, match="could not be written"), table:
+    with pytest.raises(TransientFailure, match="could not be written") as refused, table:
         table.write_rows([f"{number} {number * 7919 % 10007}" * 3] for number in range(rows))
 
+    assert refused.value.code == "FILE_NOT_WRITTEN"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -97,6 +97,14 @@ def test_columns_of_another_number_or_length_are_an_error() -> None:
     assert json_rows(["a", "b"], [[], []]) == []
 
 
+@pytest.mark.parametrize("odd", ["\ud800", {"k": "\ud800"}, [2**70, "\udfff"]], ids=repr)
+def test_a_batch_that_is_looked_at_twice_loses_no_row_or_field(odd: Any) -> None:
+    for columns in ([[odd, "x"], ["y"]], [[odd], ["y", "z"]], [[odd]], [[odd], ["y"], ["z"]], [[odd, "x"], []]):
+        with pytest.raises(ValueError, match="argument"):
+            json_rows(["a", "b"], columns)
+    assert len(json_rows(["a", "b"], [[odd, "x"], ["y", "z"]])) == 2
+
+
 scalars = (
     st.none() | st.booleans() | st.integers(-(2**66), 2**66) | st.floats() | st.text(max_size=8)
     | st.text(st.characters(categories=["Cs", "Lu"]), max_size=3) | st.decimals() | st.datetimes()

@@ -122,7 +122,7 @@ def test_csv_is_what_a_csv_file_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_hostile_cells_come_back_and_csv_headers_are_guarded(file_format: RowFormat) -> None:
-    values = [str(value) for value in CORPUS]
+    values = [str(value) for value in CORPUS] + ["=1+1", "a;=1", "+6281234567", "-5", "\tx", ""]
     cells = [guard_csv(value) for value in values] if file_format == "CSV" else values
     fields = ["metadata.=1+1", "=1+1"]
     sink = Sink()
