@@ -210,6 +210,23 @@ def test_a_sink_that_fails_closes_the_stream(file_format: RowFormat, compressed:
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
+def test_after_a_failure_nothing_more_goes_into_the_sink(file_format: RowFormat) -> None:
+    sink = FullDisk(1)
+    rows = open_rows(sink, file_format, FIELDS, gzip=False)
+
+    def write_twice() -> None:
+        for _ in range(2):
+            rows.write_columns([["1"], ["2"]])
+
+    with pytest.raises(OSError, match="no space"):
+        write_twice()
+    rows.close()
+    with pytest.raises(ValueError, match=r"^the stream of rows is closed$"):
+        rows.write_columns([["1"], ["2"]])
+    assert sink.calls == 2
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
 def test_a_sink_that_fails_at_the_end_says_so(file_format: RowFormat) -> None:
     rows = open_rows(FullDisk(1), file_format, FIELDS, gzip=True)
     with pytest.raises(OSError, match="no space"), rows:
