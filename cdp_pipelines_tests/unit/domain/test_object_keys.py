@@ -16,6 +16,7 @@ from cdp_pipelines.domain.object_keys import (
     KeyOwner,
     belongs,
     company_segment,
+    key_segment,
     marked_random,
     marked_uuid,
     request_mark,
@@ -122,3 +123,26 @@ def test_random_companies_and_keys_never_meet(one: str, other: str, key: str) ->
     assert not contact_owner(one, "r").owns(export_folder(one) + key)
     assert contact_owner(one, "r").owns(contact_key(one, "r"))
     assert all(entity_owner(one, "r").owns(made) for made in entity_keys(one, "r"))
+
+
+@pytest.mark.parametrize(
+    ("text", "segment"),
+    [
+        ("acme", "acme"), ("a b/c", "a%20b%2Fc"), (".", "%2E"), ("..", "%2E%2E"), ("a..b", "a%2E%2Eb"), ("a.b", "a.b"),
+        ("\udce9", "%ED%B3%A9"), ("private", "%70rivate"), ("privat", "privat"),
+    ],
+)  # fmt: skip
+def test_a_company_keeps_the_folder_that_its_files_lie_in(text: str, segment: str) -> None:
+    assert company_segment(text) == segment
+    assert key_segment(text) == ("private" if text == "private" else segment)
+
+
+def test_the_owner_gets_its_own_key_back_unchanged() -> None:
+    key = contact_key("acme", "r1")
+    assert contact_owner("acme", "r1").require(key) == key
+
+
+@pytest.mark.parametrize("random_part", ["0123456789abcde", "0123456789abcdeg", "0123456789ABCDEF", ""])
+def test_a_uuid_is_made_of_sixteen_hex_digits_only(random_part: str) -> None:
+    with pytest.raises(ValueError, match="16 hex digits"):
+        marked_uuid("0" * 16, random_part)

@@ -1,6 +1,6 @@
 import resource
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cdp_pipelines.domain.cells import SheetColumn
 from cdp_pipelines.domain.errors import TransientFailure
 from cdp_pipelines.formats.csv_file import CsvFile
-from cdp_pipelines.formats.table_file import open_table
+from cdp_pipelines.formats.table_file import TableFileBase, open_table
 from cdp_pipelines_tests.unit.formats.reopening import csv_rows
 
 
@@ -95,6 +95,15 @@ def test_rows_and_columns_write_the_same(tmp_path: Path) -> None:
     assert (table.row_count, table.cut_cells, table.warnings) == (1_201, 0, ())
 
 
+def test_rows_of_every_batch_are_counted(tmp_path: Path) -> None:
+    with CsvFile(tmp_path / "a.csv", columns("a")) as table:
+        table.write_rows([str(number)] for number in range(1_001))
+        table.write_columns([["x", "y"]])
+
+    assert table.row_count == 1_003
+    assert csv_rows(tmp_path / "a.csv")[1:] == [*([str(number)] for number in range(1_001)), ["x"], ["y"]]
+
+
 def test_an_exception_removes_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     rows = iter([["x"], ["y", "too wide"]])
@@ -114,6 +123,20 @@ def test_what_is_closed_stays_closed(tmp_path: Path) -> None:
     assert csv_rows(path) == [["a"]]
     with pytest.raises(ValueError, match="closed"):
         table.write_rows([["x"]])
+
+
+@pytest.mark.parametrize("file_format", ["csv", "xlsx"])
+def test_what_is_given_up_stays_given_up(tmp_path: Path, file_format: str) -> None:
+    table = open_table(tmp_path / "a", file_format, columns("a"))
+    table.write_rows([["x"]])
+    table.abort()
+    (tmp_path / "a").write_text("another's by now")
+    table.abort()
+    table.close()
+    with pytest.raises(ValueError, match=r"^the file is closed$"):
+        table.write_rows([["y"]])
+
+    assert (table.row_count, (tmp_path / "a").read_text()) == (1, "another's by now")
 
 
 @pytest.mark.parametrize("rows", [[["a"]], [["a", "b", "c"]], [["a", "b"], ["a"]]])
@@ -138,9 +161,10 @@ def small_disk() -> Iterator[None]:
 @pytest.mark.usefixtures("small_disk")
 def test_a_full_disk_is_a_plain_failure_without_leftovers(tmp_path: Path, file_format: str, rows: int) -> None:
     table = open_table(tmp_path / "a", file_format, columns("a"))
-    with pytest.raises(TransientFailure, match="could not be written"), table:
+    with pytest.raises(TransientFailure, match="could not be written") as refused, table:
         table.write_rows([f"{number} {number * 7919 % 10007}" * 3] for number in range(rows))
 
+    assert refused.value.code == "FILE_NOT_WRITTEN"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -165,3 +189,22 @@ def test_whatever_signs_a_column_has_each_of_them_is_quoted(tmp_path: Path, sign
     for sign in signs:
         doubled = sign.replace('"', '""')
         assert f'\r\n"a{doubled}b",end\r\n'.encode() in lines
+
+
+class NeverThere(TableFileBase[str]):
+    """A file that comes to be only at its end, and then does not."""
+
+    def _append(self, columns: Sequence[Sequence[str]]) -> None: ...
+
+    def _discard(self) -> None: ...
+
+    def _finish(self) -> None:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_file_that_never_came_to_be_fails_for_its_own_reason(tmp_path: Path) -> None:
+    table = NeverThere(tmp_path / "a", columns("a"))
+    with pytest.raises(TransientFailure, match="No space left"):
+        table.close()
+    table.close()
+    NeverThere(tmp_path / "a", columns("a")).abort()

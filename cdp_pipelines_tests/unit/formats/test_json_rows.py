@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from bson import Binary, Code, Decimal128, Int64, ObjectId
+from bson.dbref import DBRef
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -95,6 +96,31 @@ def test_columns_of_another_number_or_length_are_an_error() -> None:
         with pytest.raises(ValueError, match="argument"):
             json_rows(["a", "b"], columns)
     assert json_rows(["a", "b"], [[], []]) == []
+
+
+@pytest.mark.parametrize("odd", ["\ud800", {"k": "\ud800"}, [2**70, "\udfff"]], ids=repr)
+def test_a_batch_that_is_looked_at_twice_loses_no_row_or_field(odd: Any) -> None:
+    for columns in ([[odd, "x"], ["y"]], [[odd], ["y", "z"]], [[odd]], [[odd], ["y"], ["z"]], [[odd, "x"], []]):
+        with pytest.raises(ValueError, match="argument"):
+            json_rows(["a", "b"], columns)
+    assert len(json_rows(["a", "b"], [[odd, "x"], ["y", "z"]])) == 2
+
+
+def test_the_largest_whole_numbers_stay_numbers_in_a_batch_that_is_looked_at_twice() -> None:
+    edges = [2**64 - 1, -(2**63), 2**64, -(2**63) - 1]
+    assert back([*edges, "\ud800"]) == [2**64 - 1, -(2**63), str(2**64), str(-(2**63) - 1), "\ufffd"]
+
+
+def test_a_reference_is_an_object_wherever_it_stands() -> None:
+    referred = {"$ref": "c", "$id": 1}
+    assert back(DBRef("c", 1)) == referred
+    assert back([None, DBRef("c", 1)]) == [None, referred]
+    assert back({"deep": DBRef("c", DBRef("c", 1))}) == {"deep": {"$ref": "c", "$id": referred}}
+
+
+def test_no_number_is_lost_inside_what_only_resembles_a_list_or_an_object() -> None:
+    assert back(OrderedDict([("a", NAN), ("b", [INFINITY])])) == {"a": "NaN", "b": ["Infinity"]}
+    assert back((1, NAN)) == [1, "NaN"]
 
 
 scalars = (

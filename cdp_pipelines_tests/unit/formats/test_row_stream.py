@@ -122,7 +122,7 @@ def test_csv_is_what_a_csv_file_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_hostile_cells_come_back_and_csv_headers_are_guarded(file_format: RowFormat) -> None:
-    values = [str(value) for value in CORPUS]
+    values = [str(value) for value in CORPUS] + ["=1+1", "a;=1", "+6281234567", "-5", "\tx", ""]
     cells = [guard_csv(value) for value in values] if file_format == "CSV" else values
     fields = ["metadata.=1+1", "=1+1"]
     sink = Sink()
@@ -207,6 +207,23 @@ def test_a_sink_that_fails_closes_the_stream(file_format: RowFormat, compressed:
     with pytest.raises(ValueError, match="closed"):
         rows.write_columns([["1"], ["2"]])
     assert sink.calls == 4
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_after_a_failure_nothing_more_goes_into_the_sink(file_format: RowFormat) -> None:
+    sink = FullDisk(1)
+    rows = open_rows(sink, file_format, FIELDS, gzip=False)
+
+    def write_twice() -> None:
+        for _ in range(2):
+            rows.write_columns([["1"], ["2"]])
+
+    with pytest.raises(OSError, match="no space"):
+        write_twice()
+    rows.close()
+    with pytest.raises(ValueError, match=r"^the stream of rows is closed$"):
+        rows.write_columns([["1"], ["2"]])
+    assert sink.calls == 2
 
 
 @pytest.mark.parametrize("file_format", FORMATS)

@@ -1,6 +1,7 @@
 """A value reads the same wherever it stands: alone, in a list or an object, in every format of both exports."""
 
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from cdp_pipelines.domain.contact_export.fields import Column, FieldProperty
 from cdp_pipelines.domain.contact_export.values import csv_renderer, xlsx_renderer
 from cdp_pipelines.domain.entity_export.entities import Field
 from cdp_pipelines.domain.entity_export.values import EntityRenderer
+from cdp_pipelines.domain.values.moments import to_instant
 from cdp_pipelines.domain.values.numbers import exact_sum, plain
 from cdp_pipelines.formats.json_rows import json_rows
 
@@ -127,3 +129,8 @@ def test_sums_keep_the_digits_that_were_written(number: Any, decimals: Any, tota
 
     assert plain(found) == total
     assert isinstance(found, Decimal) == (decimals != 0 and total[-1].isdigit())
+
+
+def test_an_instant_without_a_zone_is_in_utc() -> None:
+    naive, aware = datetime(2024, 5, 1, 3), datetime(2024, 5, 1, 3, tzinfo=UTC)  # noqa: DTZ001
+    assert [to_instant(value) for value in (naive, aware, "2024-05-01T10:00:00+07:00")] == [aware] * 3
