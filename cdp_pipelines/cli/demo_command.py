@@ -143,7 +143,7 @@ def _play(
         with step("Fetching the files and reading the mails"):
             run.collect_files(services, exports, stack.root / "demo")
             run.collect_mails(exports, Path(variables["CDP_MAILDIR"]))
-            entity_run.collect_files(services, entities, stack.root / "demo" / "entities")
+            entity_run.collect_files(entities, stack.root / "demo" / "entities")
             maildir = Path(variables["CDP_MAILDIR"])
             entity_run.collect_notices(entities, maildir=maildir, api_records=stack.api_records_path())
         migrations.count_failures(crm, migrated)

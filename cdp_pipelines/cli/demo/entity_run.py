@@ -4,7 +4,6 @@ Belongs here: the order of things. Not here: asking (`entity_queue.py`), showing
 (`entity_outcome.py`).
 """
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +18,6 @@ from cdp_pipelines.domain.errors import CdpError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from cdp_pipelines.pipelines.contact_export.services import ExportServices
     from cdp_pipelines.pipelines.entity_export.services import EntityServices
 
 _UUID: Final = re.compile(r"-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -80,28 +78,23 @@ class EntityExportsPart:
         return f"{len(self._outcomes)} entity exports, {rows:,} rows ({seconds:.1f} s)"
 
 
-def collect_files(services: "ExportServices", outcomes: Sequence[EntityOutcome], folder: Path) -> None:
+def collect_files(outcomes: Sequence[EntityOutcome], folder: Path) -> None:
     """Fetch each file through its link, as the user would, parts included; one whose checksum is wrong is not kept."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, outcome in enumerate(outcomes, start=1):
         for file in outcome.files:
             name = _UUID.sub("", Path(str(file["file_name"])).name)
             try:
-                outcome.paths.append(_fetch(services, file, folder / f"{number:02d}_{name}"))
+                outcome.paths.append(_fetch(file, folder / f"{number:02d}_{name}"))
             except CdpError as exc:
                 output.note(f"{outcome.spec.title}: {exc}")
 
 
-def _fetch(services: "ExportServices", file: Mapping[str, Any], path: Path) -> Path:
-    from cdp_pipelines.cli.export_download import download
-    from cdp_pipelines.domain.errors import TransientFailure
+def _fetch(file: Mapping[str, Any], path: Path) -> Path:
+    from cdp_pipelines.cli.export_download import link_bytes, write_whole
 
-    download(services, {"result": dict(file)}, path, via="link")
-    with path.open("rb") as content:
-        if hashlib.file_digest(content, "sha256").hexdigest() == file["sha256"]:
-            return path
-    path.unlink()
-    raise TransientFailure("EXPORT_FILE_CHANGED", "The file's checksum is not the one in the export's result.")
+    write_whole(link_bytes(file["url"]), path, size_bytes=file["size_bytes"], sha256=file["sha256"])
+    return path
 
 
 def collect_notices(outcomes: Sequence[EntityOutcome], *, maildir: Path, api_records: Path) -> None:
