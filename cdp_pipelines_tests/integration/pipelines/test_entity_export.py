@@ -243,7 +243,7 @@ def test_progress_is_never_beyond_the_total_though_rows_come_after_the_count(mak
     )
     assert result.success
     assert entities.document(export_id)["result"]["record_count"] == 50
-    assert len(seen) == 5
+    assert len(seen) == 6
     assert all(progress <= total for progress, total in seen)
 
 
