@@ -27,7 +27,8 @@ class EntityExportSpec:
 
     `expected_code` is the code of an `ERROR`, None otherwise; `expected_rows` the rows of the file, None where there
     is no file. `repeats` is the `id` of an export that asks for the same and must have ended before this one is
-    queued: then this one is served from what was kept. `template` is what the document's `template` names. With a
+    queued: then this one is served from what was kept, unless its data prove nothing (`is_served`).
+    `template` is what the document's `template` names. With a
     `schedule`, nobody queues the document: a schedule of that name is to ask for the same, under an id that is its own.
     """
 
@@ -37,6 +38,7 @@ class EntityExportSpec:
     expected_code: str | None = None
     expected_rows: int | None = None
     repeats: str | None = None
+    is_served: bool = True
     template: DemoTemplate | None = None
     schedule: str | None = None
 

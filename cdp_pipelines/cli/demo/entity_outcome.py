@@ -114,8 +114,9 @@ class EntityOutcome:
         rows = self.result.get("record_count")
         if rows != spec.expected_rows:
             found.append(f"{_rows(rows)} instead of {_rows(spec.expected_rows)}")
-        if self.cached_from != spec.repeats:
-            found.append("made anew" if spec.repeats else "served by an earlier export")
+        served = spec.repeats if spec.is_served else None
+        if self.cached_from != served:
+            found.append("made anew" if served else "served by an earlier export")
         if len(self.paths) != len(self.files):
             found.append(f"{len(self.paths)} of {len(self.files)} files were fetched whole")
         return found + self._untold()
