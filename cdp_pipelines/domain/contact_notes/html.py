@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from typing import Final, NamedTuple
 
+from cdp_pipelines.domain.contact_notes.html_bare import bare_note
 from cdp_pipelines.domain.contact_notes.html_gate import gate
 from cdp_pipelines.domain.contact_notes.html_limits import (
     LONGEST_NOTE,
@@ -113,6 +114,9 @@ def _sanitized_once(html: str) -> tuple[str, bool, tuple[str, ...]]:
     if is_clean(html):
         return html, True, ()
     check_tags(html)
+    bare = bare_note(html)
+    if bare is not None:
+        return bare[0], True, bare[1]
     route = route_of(html)
     if route.low is not None and not route.has_mention:
         cleaned = _through_the_gate(html)

@@ -14,7 +14,7 @@ from cdp_pipelines.domain.contact_notes.html_names import ALLOWED_TAGS, OF_TABLE
 MANY_TAGS: Final = 500
 LONG: Final = 60_000
 """Beyond these a note's attributes could make a parser slow; on the longer way they go."""
-_MANY_COMMENTS: Final = 20
+MANY_COMMENTS: Final = 20
 
 # A tag as editors write it: attributes with values, well quoted. Any other takes the longest way.
 _TAG: Final = re.compile(
@@ -51,7 +51,7 @@ def route_of(html: str) -> Route:
     if len(html) > LONG or count > MANY_TAGS:
         return LONGEST
     if "<!" in html:
-        if html.count("<!") > _MANY_COMMENTS or _IN_ATTRIBUTES.search(html):
+        if html.count("<!") > MANY_COMMENTS or _IN_ATTRIBUTES.search(html):
             return LONGEST
         html = _COMMENT.sub("", html)
         count = html.count("<")
@@ -74,7 +74,7 @@ def route_of(html: str) -> Route:
 
 def _means_more(low: bytes, names: frozenset[str]) -> bool:
     """Whether an attribute may mean something to a reader."""
-    if b" hidden" in low or b"white-space" in low or b"visibility" in low or (b"display" in low and b"none" in low):
+    if b"hidden" in low or b"white-space" in low or b"visibility" in low or (b"display" in low and b"none" in low):
         return True
     return "ol" in names and any(word in low for word in _OF_LISTS)
 

@@ -25,6 +25,7 @@ _LONGEST: Final = 60_000
 
 _LINK: Final = re.compile("</?a(?=[ >])")
 _BLOCK: Final = re.compile(r"<(/?(?:p|li|ul|ol|div|h[1-6r]|blockquote|d[ltd]|t[rdh]|table|tbody|thead|tfoot|caption))>")
+_BLOCKS: Final = frozenset(tag for name in ALLOWED_TAGS for tag in (name, f"/{name}") if _BLOCK.fullmatch(f"<{tag}>"))
 # Between the cells of a table only its own tags and blanks may be; parsers move all else before it.
 _MOVED: Final = re.compile(
     r"(?:<table>|</?(?:tr|tbody|thead|tfoot)>|</(?:td|th|caption)>)[ \t\n\f]*+"
@@ -48,21 +49,35 @@ _BARE_TAGS: Final = "|".join(sorted(ALLOWED_TAGS - {"a", "pre"}))
 _TEXT: Final = r"[^<>&\r\0\xa0\ufeff]*+"
 _BARE: Final = re.compile(rf"{_TEXT}(?:(?:</?(?:{_BARE_TAGS})>|&(?:amp|lt|gt|nbsp);){_TEXT})*+")
 _TAG: Final = re.compile("<([^>]+)>")
-_VOID: Final = frozenset({"br", "hr"})
+_VOID: Final = frozenset({"base", "br", "hr", "img", "link", "meta", "wbr"})
 
 
 def is_clean(html: str) -> bool:
     """True only if nh3 would write this as it is: nothing but bare tags of the list, properly nested, and text."""
     if not _BARE.fullmatch(html):
         return False
+    return are_nested(_TAG.findall(html)) and is_settled(html)
+
+
+def are_nested(tags: Sequence[str]) -> bool:
+    """Whether each tag that begins an element has its end, the inner ones first; an end tag has its slash."""
     inside: list[str] = []
-    for tag in _TAG.findall(html):
+    for tag in tags:
         if tag[0] == "/":
             if not inside or inside.pop() != tag[1:]:
                 return False
         elif tag not in _VOID:
             inside.append(tag)
-    return not inside and is_settled(html)
+    return not inside
+
+
+def tags_stay(tags: Sequence[str], note: str) -> bool:
+    """`is_clean` of a note known to be text and bare tags, neither `a` nor `pre`. `tags` may have more, which went."""
+    if len(note) > _LONGEST or len(tags) > _MOST_TAGS or not are_nested(tags):
+        return False
+    if "table" in tags and _MOVED.search(note):
+        return False
+    return _blocks_stay([tag for tag in tags if tag in _BLOCKS])
 
 
 def is_settled(note: str) -> bool:
