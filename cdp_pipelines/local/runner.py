@@ -26,11 +26,14 @@ READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 10.0
 HUNG_SECONDS: Final = 2.0
 """How long a server that does not answer gets to end by itself."""
+DYING_SECONDS: Final = 5.0
+"""How long the kernel may take to end a killed server with all that it holds."""
 MARK: Final = "CDP_LOCAL_STACK_ROOT"
 """In the environment of every server: whoever starts one may be killed before writing down its process id."""
 
 _REUSE_SECONDS: Final = 3.0
 """How long a server that already runs may take to answer before it is taken for hung."""
+_DYING_POLL_SECONDS: Final = 0.05
 _PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH")
 
 Condition: TypeAlias = Literal["running", "not answering", "stopped"]
@@ -104,6 +107,13 @@ class Runner:
         # Asked after that, or the server could have begun to listen between the two.
         own = processes.listening_ports(self.state.process)
         return [] if own is None else [port for port in in_use if port not in own]
+
+    def taken_for_good(self) -> list[int]:
+        """As `taken_ports`, of ports that stay taken: a killed server's are its own until its last thread is gone."""
+        deadline = time.monotonic() + DYING_SECONDS
+        while (taken := self.taken_ports()) and time.monotonic() < deadline:
+            time.sleep(_DYING_POLL_SECONDS)
+        return taken
 
     def launch(self) -> ProcessRecord:
         """Start the process without waiting for it.

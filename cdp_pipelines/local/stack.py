@@ -244,10 +244,11 @@ class LocalStack:
     ) -> None:
         for left in reversed(range(_ATTEMPTS)):
             runner.stop(patience_seconds=HUNG_SECONDS)  # what hangs, and what a crash left behind
-            if taken := runner.taken_ports():
-                if not may_move:
+            if runner.taken_ports():
+                if may_move:
+                    self._choose_ports(states, [runner.server.name])
+                elif taken := runner.taken_for_good():
                     raise runner.failure(f"another program listens on its port {taken[0]}")
-                self._choose_ports(states, [runner.server.name])
             if canceled.is_set():
                 raise Canceled
             begun.append(runner.server.name)

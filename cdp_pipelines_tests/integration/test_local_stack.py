@@ -271,6 +271,22 @@ def test_one_server_does_not_take_another_port(stack: LocalStack) -> None:
         stack.start_one("mail")
 
 
+def test_a_port_that_is_about_to_be_free_is_waited_for(stack: LocalStack) -> None:
+    """As after a SIGKILL: the kernel keeps a server's port until its last thread is gone."""
+    import socket
+    import threading
+
+    stack.stop_one("mail")
+    dying = socket.create_server(("127.0.0.1", int(stack.env()["CDP_SMTP_PORT"])))
+    timer = threading.Timer(1.0, dying.close)
+    timer.start()
+    try:
+        stack.start_one("mail")
+    finally:
+        timer.join()
+    assert conditions(stack)["mail"] == "running"
+
+
 def test_unknown_names_and_stacks_are_refused(stack: LocalStack, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no local server 'redis'"):
         stack.stop_one("redis")

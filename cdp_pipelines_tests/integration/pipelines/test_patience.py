@@ -155,21 +155,20 @@ def test_mongo_killed_and_back_after_longer_than_any_retry(migrations: Migration
 
 
 def test_what_mongo_confirmed_is_there_after_it_was_killed(migrations: Migrations, stack: LocalStack) -> None:
-    client = connect(migrations.env["CDP_MONGO_URI"])
-    logs = ActivityLogs(client[migrations.db.name], migrations.company)
     pages = 5
-    for page in range(pages):
-        rows = [
-            (
-                number,
-                {"company_sso_id": migrations.company, "source_tag": "crm_migration", "external_id": f"a:{number}"},
-            )
-            for number in range(page * 50, page * 50 + 50)
-        ]
-        assert logs.insert(rows).inserted == 50
-    kill_mongo(stack)
+    with connect(migrations.env["CDP_MONGO_URI"]) as client:
+        logs = ActivityLogs(client[migrations.db.name], migrations.company)
+        for page in range(pages):
+            rows = [
+                (
+                    number,
+                    {"company_sso_id": migrations.company, "source_tag": "crm_migration", "external_id": f"a:{number}"},
+                )
+                for number in range(page * 50, page * 50 + 50)
+            ]
+            assert logs.insert(rows).inserted == 50
+        kill_mongo(stack)
     stack.start_one("mongo")
-    client.close()
     assert migrations.db["activity_logs"].count_documents({"company_sso_id": migrations.company}) == pages * 50
 
 
